@@ -1,0 +1,110 @@
+"""Canonical text of a value that names a group or a class, the same whichever engine held it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import math
+import unicodedata
+from collections.abc import Collection, Iterable
+from typing import Any
+
+__all__ = ["MISSING", "Level", "level", "shown", "sort_levels"]
+
+Level = str | None
+"""Canonical text of a value; None where it is missing."""
+
+MISSING = "(missing)"
+"""How a missing value is shown to people."""
+
+
+def level(value: Any, *, missing: Collection[str] = ("",)) -> Level:
+    """Return the canonical text of one value, or None if it is missing.
+
+    pandas turns an integer column with a gap into floats, DuckDB keeps integers, Spark calls a date something else: the
+    same data must give the same groups, so values become text by fixed rules. Whole floats are written as integers,
+    midnight time stamps as dates, booleans as ``True`` and ``False``, and text is put into Unicode normal form C.
+
+    Parameters
+    ----------
+    value : Any
+        Value of a group, label or prediction column.
+    missing : collection of str
+        Texts that mean "missing", beside None, NaN and NaT.
+
+    Examples
+    --------
+    >>> [level(v) for v in (1, 1.0, 1.5, True, "a", "", None, float("nan"))]
+    ['1', '1', '1.5', 'True', 'a', None, None, None]
+    """
+    if isinstance(value, str):
+        text = unicodedata.normalize("NFC", value)
+        return None if text in missing else text
+    if value is None:
+        return None
+    if hasattr(value, "item") and not isinstance(value, (dt.date, dt.timedelta)):  # numpy scalars
+        value = value.item()
+        if isinstance(value, str):
+            return level(value, missing=missing)
+        if value is None:
+            return None
+    if isinstance(value, bool):
+        return "True" if value else "False"
+    if isinstance(value, int):
+        return _keep(str(value), missing)
+    if isinstance(value, decimal.Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return _keep(str(int(value)) if value.is_integer() and abs(value) < 2**63 else repr(value), missing)
+    if isinstance(value, dt.datetime):
+        if value != value:  # pandas NaT is a datetime that differs from itself
+            return None
+        clock = value.time()
+        if value.tzinfo is None and clock == dt.time(0):
+            return value.date().isoformat()
+        return dt.datetime.isoformat(value)
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return level(value.decode("utf-8", "replace"), missing=missing)
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    return _keep(unicodedata.normalize("NFC", str(value)), missing)
+
+
+def _keep(text: str, missing: Collection[str]) -> Level:
+    return None if text in missing else text
+
+
+def shown(value: Level) -> str:
+    """Return the text for people: ``(missing)`` stands for None.
+
+    Examples
+    --------
+    >>> shown(None)
+    '(missing)'
+    """
+    return MISSING if value is None else value
+
+
+def sort_levels(levels: Iterable[Level]) -> list[Level]:
+    """Sort numbers as numbers, then text, then missing.
+
+    Examples
+    --------
+    >>> sort_levels(["b", "10", None, "9", "a"])
+    ['9', '10', 'a', 'b', None]
+    """
+    return sorted(levels, key=_order)
+
+
+def _order(value: Level) -> tuple[int, float, str]:
+    if value is None:
+        return (2, 0.0, "")
+    try:
+        number = float(value)
+    except ValueError:
+        return (1, 0.0, value)
+    return (0, number, value) if math.isfinite(number) else (1, 0.0, value)

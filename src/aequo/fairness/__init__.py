@@ -1,0 +1,52 @@
+"""Fairness metrics and data-bias checks on group counts."""
+
+from __future__ import annotations
+
+from aequo.fairness.measures import Measured, Outcomes
+from aequo.fairness.metric import GroupValue, Metric
+from aequo.fairness.metrics import (
+    CHECKS,
+    accuracy_parity,
+    auc_parity,
+    balanced_accuracy_parity,
+    calibration,
+    demographic_parity,
+    disparate_impact,
+    equal_opportunity,
+    equalized_odds,
+    false_negative_rate_parity,
+    false_positive_rate_parity,
+    generalised_entropy,
+    predictive_parity,
+    theil_index,
+    treatment_equality,
+)
+from aequo.fairness.regression import error_parity, mean_outcome_parity, residual_parity
+from aequo.fairness.strata import by_class, conditional_parity
+
+__all__ = [
+    "CHECKS",
+    "GroupValue",
+    "Measured",
+    "Metric",
+    "Outcomes",
+    "accuracy_parity",
+    "auc_parity",
+    "balanced_accuracy_parity",
+    "by_class",
+    "calibration",
+    "conditional_parity",
+    "demographic_parity",
+    "disparate_impact",
+    "equal_opportunity",
+    "equalized_odds",
+    "error_parity",
+    "false_negative_rate_parity",
+    "false_positive_rate_parity",
+    "generalised_entropy",
+    "mean_outcome_parity",
+    "predictive_parity",
+    "residual_parity",
+    "theil_index",
+    "treatment_equality",
+]

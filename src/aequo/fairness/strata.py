@@ -1,0 +1,156 @@
+"""Checks that are repeated over strata: the values of a control column, or the classes of a multiclass outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from aequo.core.counts import Counts
+from aequo.errors import InputError
+from aequo.fairness.measures import Outcomes, measure
+from aequo.fairness.metric import Metric, compare
+from aequo.fairness.metrics import CHECKS
+
+__all__ = [
+    "by_class",
+    "conditional_parity",
+]
+
+
+def conditional_parity(
+    counts: Counts,
+    control: str,
+    *,
+    by: Sequence[str] | str | None = None,
+    favourable: Any = None,
+    reference: str | None = None,
+    confidence: float = 0.95,
+    limit: float = 0.1,
+    min_size: int = 1,
+) -> tuple[Metric, tuple[str, ...]]:
+    """Largest difference of selection rates between groups among rows with the same value of a control column.
+
+    The largest, over values c, of max P(D=1|A=a,C=c) - min P(D=1|A=a,C=c).
+
+    Parameters
+    ----------
+    counts : Counts
+        Counts with the control column.
+    control : str
+        A legitimate ground for different rates, such as the department applied to.
+    by, favourable, reference, confidence, limit, min_size
+        As in `demographic_parity`.
+
+    Returns
+    -------
+    metric : Metric
+        One measure per value of the control, named ``selection_rate[<control>=<value>]``.
+    values : tuple of str
+        The values of the control, in the same order.
+
+    References
+    ----------
+    .. [1] Corbett-Davies et al. (2017), section 2.2, conditional statistical parity.
+
+    Examples
+    --------
+    >>> from aequo.core.table import Table
+    >>> data = {"y": [1, 0, 1, 0, 1, 1, 0, 0], "g": list("aabbaabb"), "dept": ["x"] * 4 + ["z"] * 4}
+    >>> counts = Table.of(data).counts(group=["g"], control=["dept"], label="y")
+    >>> conditional_parity(counts, "dept")[0].value
+    1.0
+    """
+    best = Outcomes.of(counts, by, favourable=favourable).favourable
+    columns = counts.names("group") if by is None else (by,) if isinstance(by, str) else tuple(by)
+    dim = counts.dims[counts.axis(control)]
+    measured, values = [], []
+    for value in dim.levels:
+        if value is None:
+            continue
+        stratum = Outcomes.of(_within(counts, control, value), columns, favourable=best)
+        measured.append(replace(measure(stratum, "selection_rate"), name=f"selection_rate[{control}={value}]"))
+        values.append(value)
+    if not measured:
+        raise InputError(f"control column {control!r} has no value but missing ones.")
+    metric = compare(
+        "conditional-parity",
+        measured,
+        limit=limit,
+        confidence=confidence,
+        reference=reference,
+        min_size=min_size,
+    )
+    return metric, tuple(values)
+
+
+def _within(counts: Counts, column: str, value: str) -> Counts:
+    """Return the same cells with the rows of every other value of `column` counted as none."""
+    axis = counts.axis(column)
+    keep = counts.codes[:, axis] == counts.dims[axis].levels.index(value)
+    return replace(
+        counts,
+        n=np.where(keep, counts.n, 0),
+        w=None if counts.w is None else np.where(keep, counts.w, 0.0),
+        w2=None if counts.w2 is None else np.where(keep, counts.w2, 0.0),
+        sums={k: np.where(keep, v, 0.0) for k, v in counts.sums.items()},
+    )
+
+
+def by_class(
+    check: str,
+    counts: Counts,
+    *,
+    by: Sequence[str] | str | None = None,
+    classes: Sequence[str] | None = None,
+    limit: float | None = None,
+    confidence: float = 0.95,
+    reference: str | None = None,
+    min_size: int = 1,
+) -> Metric:
+    """Run a check of rates on a multiclass outcome: each class against the rest, and the worst class decides.
+
+    Parameters
+    ----------
+    check : str
+        One of `CHECKS` that compares rates.
+    counts : Counts
+        Counts with more than two classes.
+    by : str or sequence of str, optional
+        Group columns to cross.
+    classes : sequence of str, optional
+        Classes to judge; every class of the label (or of the prediction) by default.
+    limit, confidence, reference, min_size
+        As in `demographic_parity`.
+
+    Examples
+    --------
+    >>> from aequo.core.table import Table
+    >>> data = {"y": list("xyzxyy"), "g": list("aaabbb")}
+    >>> metric = by_class("demographic-parity", Table.of(data).counts(group=["g"], label="y"))
+    >>> [m.name for m in metric.measured]
+    ['selection_rate[x]', 'selection_rate[y]', 'selection_rate[z]']
+    >>> round(metric.value, 3)
+    0.333
+    """
+    what = CHECKS[check]
+    if classes is None:
+        dim = counts.role("label") or counts.role("prediction")
+        classes = [] if dim is None else [v for v in dim.levels if v is not None]
+    measured = []
+    for value in classes:
+        outcomes = Outcomes.of(counts, by, favourable=value)
+        measured += [replace(measure(outcomes, m), name=f"{m}[{value}]") for m in what.measures]
+    if not measured:
+        raise InputError("no class is known: every label is missing.")
+    return compare(
+        check,
+        measured[:1] if what.measures == ("accuracy",) else measured,
+        how=what.how,
+        limit=what.limit if limit is None else limit,
+        confidence=confidence,
+        reference=reference,
+        min_size=min_size,
+    )
