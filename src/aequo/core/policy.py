@@ -1,0 +1,758 @@
+"""`Policy`: what an assessment is held against. Limits, groups and rules from one TOML file, frozen, with a digest.
+
+Every key has a default, so ``Policy()`` is a policy, and a file says only what differs. What a file cannot mean (an
+unknown key, a wrong type, an impossible value) is refused in one sentence that names the line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import math
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, TypeVar, cast
+
+from aequo.core.levels import level, sort_levels
+from aequo.core.toml import KeyPath, key_lines, toml_key, toml_value
+from aequo.errors import PolicyError, did_you_mean
+
+__all__ = [
+    "CHECKS",
+    "FILE_NAME",
+    "LIMITS",
+    "REQUIRED",
+    "DataPolicy",
+    "Frozen",
+    "GroupsPolicy",
+    "Limit",
+    "Policy",
+    "PrivacyPolicy",
+    "StatisticsPolicy",
+    "SystemPolicy",
+]
+
+FILE_NAME = "aequo.toml"
+"""The policy file that the command line looks for."""
+
+MAX_BYTES = 1_000_000
+"""A larger file is no policy, and is not read to its end."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Frozen(Mapping[K, V]):
+    """A mapping that cannot change: it can be hashed, compared with any mapping, copied and pickled.
+
+    Examples
+    --------
+    >>> Frozen({"race": "white"})
+    {'race': 'white'}
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[K, V] | None = None) -> None:
+        self._items: dict[K, V] = dict(items or {})
+
+    def __getitem__(self, key: K) -> V:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Default and range of one check's limit.
+
+    Attributes
+    ----------
+    default : float
+        The limit where a policy says nothing.
+    low, high : float
+        What a limit can be.
+    meaning : str
+        What is held against it, in a few words.
+    """
+
+    default: float
+    low: float
+    high: float
+    meaning: str
+
+
+_ANY = 1e9  # no bound in practice, for quantities that have none in theory
+
+LIMITS: Mapping[str, Limit] = MappingProxyType(
+    {
+        "demographic_parity": Limit(0.1, 0, 1, "largest difference of selection rates"),
+        "equal_opportunity": Limit(0.1, 0, 1, "largest difference of true positive rates"),
+        "equalized_odds": Limit(0.1, 0, 1, "largest difference of true or false positive rates"),
+        "disparate_impact": Limit(0.8, 0, 1, "smallest ratio of selection rates (four-fifths rule); more is better"),
+        "false_positive_rate_parity": Limit(0.1, 0, 1, "largest difference of false positive rates"),
+        "false_negative_rate_parity": Limit(0.1, 0, 1, "largest difference of false negative rates"),
+        "predictive_parity": Limit(0.1, 0, 1, "largest difference of precision"),
+        "accuracy_parity": Limit(0.1, 0, 1, "largest difference of accuracy"),
+        "balanced_accuracy_parity": Limit(0.1, 0, 1, "largest difference of balanced accuracy"),
+        "calibration": Limit(0.1, 0, 1, "largest difference of calibration error"),
+        "auc_parity": Limit(0.1, 0, 1, "largest difference of the area under the ROC curve"),
+        "treatment_equality": Limit(0.8, 0, 1, "smallest ratio of missed to false favourable; more is better"),
+        "conditional_parity": Limit(0.1, 0, 1, "largest difference of selection rates with equal controls"),
+        "generalised_entropy": Limit(0.1, 0, _ANY, "inequality of benefits"),
+        "mean_outcome_parity": Limit(0.1, 0, _ANY, "largest difference of mean outcomes, in standard deviations"),
+        "error_parity": Limit(0.1, 0, _ANY, "largest difference of mean absolute errors, in standard deviations"),
+        "residual_parity": Limit(0.1, 0, _ANY, "largest difference of mean residuals, in standard deviations"),
+        "representation": Limit(0.05, 0, 1, "smallest share of rows of any group; more is better"),
+        "label_divergence": Limit(0.1, 0, 2, "squared difference of a group's label shares from all others'"),
+        "missing_rate_variance": Limit(0.01, 0, 0.25, "variance of the rate of missing values over groups"),
+        "reference_population": Limit(0.1, 0, 1, "total variation from the population's shares"),
+        "proxies": Limit(0.8, 0.5, 1, "area under the ROC curve of the best guess of a group from other columns"),
+        "duplicates": Limit(0.01, 0, 1, "share of rows in equal sets that straddle groups"),
+    }
+)
+"""Every check that has a limit, by the key that sets it in ``[limits]``."""
+
+CHECKS: tuple[str, ...] = (*(name.replace("_", "-") for name in LIMITS), "small-groups")
+"""Ids of all checks, as in findings."""
+
+REQUIRED: tuple[str, ...] = (
+    "demographic-parity",
+    "disparate-impact",
+    "equal-opportunity",
+    "equalized-odds",
+    "mean-outcome-parity",
+    "error-parity",
+    "small-groups",
+    "representation",
+    "label-divergence",
+    "missing-rate-variance",
+)
+"""Checks that the verdict depends on where a policy says nothing."""
+
+
+# Readers: each takes the key and what was given, and returns the canonical value or refuses it.
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, (list, tuple)):
+        return "an empty list" if not value else "a list"
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a huge number"
+    return text if len(text) <= 50 else text[:47] + "..."
+
+
+def _wrong(key: KeyPath, value: object, expected: str) -> PolicyError:
+    return PolicyError(f"{_dotted(key)} is {_shown(value)}, expected {expected}.", key=key)
+
+
+def _dotted(key: KeyPath) -> str:
+    text = ""
+    for part in key:
+        text += f"[{part + 1}]" if isinstance(part, int) else ("." if text else "") + toml_key(part)
+    return text
+
+
+def _text(key: KeyPath, value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong(key, value, "text in quotes")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise PolicyError(f"{_dotted(key)} has half of a surrogate pair, which is no character.", key=key) from None
+    return str(value)
+
+
+def _column(key: KeyPath, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _wrong(key, value, "the name of a column, in quotes")
+    return _text(key, value)
+
+
+def _maybe_column(key: KeyPath, value: object) -> str | None:
+    return None if value is None else _column(key, value)
+
+
+def _columns(key: KeyPath, value: object) -> tuple[str, ...]:
+    names = _each(key, value, 'a list of columns such as ["race", "sex"]', _column)
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise PolicyError(f"{_dotted(key)} names {name!r} twice.", key=(*key, index))
+    return names
+
+
+def _each(key: KeyPath, value: object, expected: str, read: Callable[[KeyPath, object], V]) -> tuple[V, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise _wrong(key, value, expected)
+    return tuple(read((*key, index), item) for index, item in enumerate(value))
+
+
+def _level(key: KeyPath, value: object) -> str:
+    if isinstance(value, (str, Integral, Real, dt.date, dt.time)) or hasattr(value, "item"):
+        try:
+            text = level(value)
+        except ValueError:
+            text = None
+        if text is not None:
+            return _text(key, text)
+    raise _wrong(key, value, "one value: text, a number, a boolean or a date")
+
+
+def _maybe_level(key: KeyPath, value: object) -> str | None:
+    return None if value is None else _level(key, value)
+
+
+def _missing(key: KeyPath, value: object) -> tuple[str, ...]:
+    def read(at: KeyPath, item: object) -> str:
+        if isinstance(item, bool) or not isinstance(item, (str, Real)):
+            raise _wrong(at, item, "text or a number that means missing")
+        return _text(at, level(item, missing=()) or "")
+
+    return tuple(dict.fromkeys(_each(key, value, 'a list such as ["", "NA", "?"]', read)))
+
+
+def _number(low: float, high: float, expected: str) -> Callable[[KeyPath, object], float]:
+    def read(key: KeyPath, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
+            raise _wrong(key, value, expected + _percent_hint(value, low, high))
+        return float(value) + 0.0  # no negative zero
+
+    return read
+
+
+def _percent_hint(value: object, low: float, high: float) -> str:
+    if isinstance(value, bool) or not isinstance(value, Real) or not (1 < value <= 100 and high <= 1):
+        return ""
+    share = float(value) / 100
+    return f" (write {share:g} for {float(value):g} %)" if low <= share <= high else ""
+
+
+def _maybe_number(low: float, high: float, expected: str) -> Callable[[KeyPath, object], float | None]:
+    read = _number(low, high, expected)
+    return lambda key, value: None if value is None else read(key, value)
+
+
+def _whole(low: int, high: int) -> Callable[[KeyPath, object], int]:
+    def read(key: KeyPath, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
+            raise _wrong(key, value, f"a whole number from {low} to {high:,}")
+        return int(value)
+
+    return read
+
+
+def _choice(*options: str) -> Callable[[KeyPath, object], str]:
+    def read(key: KeyPath, value: object) -> str:
+        if not isinstance(value, str) or value not in options:
+            listed = " or ".join([", ".join(repr(o) for o in options[:-1]), repr(options[-1])])
+            error = _wrong(key, value, listed)
+            hint = did_you_mean(value, options) if isinstance(value, str) else ""
+            raise PolicyError(f"{error}{hint}", key=key)
+        return value
+
+    return read
+
+
+def _table(key: KeyPath, value: object, expected: str) -> Mapping[Any, object]:
+    if not isinstance(value, Mapping):
+        raise _wrong(key, value, expected)
+    return value
+
+
+def _reference(key: KeyPath, value: object) -> Frozen[str, str]:
+    table = _table(key, value, 'a table such as { race = "white" }')
+    return Frozen({_column(key, c): _level((*key, c), table[c]) for c in sorted(table, key=str)})
+
+
+def _population(key: KeyPath, value: object) -> Frozen[str, Frozen[str, float]]:
+    table = _table(key, value, "a table of shares for each column, such as { sex = { female = 0.51, male = 0.49 } }")
+    return Frozen({_column(key, c): _shares((*key, c), table[c]) for c in sorted(table, key=str)})
+
+
+def _shares(key: KeyPath, value: object) -> Frozen[str, float]:
+    table = _table(key, value, "shares that sum to 1, such as { female = 0.51, male = 0.49 }")
+    share = _number(0, 1, "a share from 0 to 1")
+    shares: dict[str, float] = {}
+    for group, given in table.items():
+        name = _level(key, group)
+        if name in shares:
+            raise PolicyError(f"{_dotted(key)} names the group {name!r} twice.", key=(*key, group))
+        shares[name] = share((*key, group), given)
+    total = math.fsum(shares.values())
+    if abs(total - 1) > 1e-3:
+        raise PolicyError(f"{_dotted(key)} has shares that sum to {total:.4g}, expected 1.", key=key)
+    return Frozen({str(name): shares[str(name)] for name in sort_levels(shares)})
+
+
+def _limits(key: KeyPath, value: object) -> Frozen[str, float]:
+    table = _table(key, value, "a table of limits such as { demographic_parity = 0.1 }")
+    for name in table:
+        if name not in LIMITS:
+            hint = did_you_mean(str(name).replace("-", "_"), LIMITS)
+            raise PolicyError(f"limits has no key {str(name)!r}.{hint or _known(LIMITS)}", key=(*key, name))
+    limits = {}
+    for name, rule in LIMITS.items():
+        top = f"from {rule.low:g} to {rule.high:g}" if rule.high < _ANY else f"from {rule.low:g} up"
+        limits[name] = _number(rule.low, rule.high, f"a number {top}")((*key, name), table.get(name, rule.default))
+    return Frozen(limits)
+
+
+def _required(key: KeyPath, value: object) -> tuple[str, ...]:
+    def read(at: KeyPath, item: object) -> str:
+        name = _text(at, item).replace("_", "-")
+        if name not in CHECKS:
+            hint = did_you_mean(name, CHECKS) or _known(CHECKS)
+            raise PolicyError(f"{_dotted(key)} names {_shown(item)}, which is no check.{hint}", key=at)
+        return name
+
+    names = _each(key, value, 'a list of checks such as ["demographic-parity"]', read)
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise PolicyError(f"{_dotted(key)} names {name!r} twice.", key=(*key, index))
+    return names
+
+
+def _known(names: Mapping[str, object] | tuple[str, ...]) -> str:
+    return f" There are: {', '.join(names)}."
+
+
+def _key(default: Any, read: Callable[[KeyPath, object], object], about: str) -> Any:
+    return field(default=default, metadata={"read": read, "about": about})
+
+
+class _Section:
+    """Reads each field by its rule when a section is made, so that no wrong section exists."""
+
+    __slots__ = ()
+    section: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for f in dataclasses.fields(cast(Any, self)):
+            key = (self.section, f.name) if self.section else (f.name,)
+            object.__setattr__(self, f.name, f.metadata["read"](key, getattr(self, f.name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemPolicy(_Section):
+    """``[system]``: what is assessed and whom it affects.
+
+    Attributes
+    ----------
+    name, purpose, people : str
+        Name of the system, what it decides, and who lives with its decisions.
+    """
+
+    section: ClassVar[str] = "system"
+    name: str = _key("", _text, "name of the system")
+    purpose: str = _key("", _text, "what it decides, and why")
+    people: str = _key("", _text, "who is affected by its decisions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPolicy(_Section):
+    """``[data]``: which columns mean what.
+
+    Attributes
+    ----------
+    label, prediction, score, weight : str or None
+        Columns with the outcome, the system's decision, its score in 0..1, and row weights.
+    favourable : str or None
+        The label that is good for the person, as canonical text (`aequo.core.levels.level`).
+    threshold : float or None
+        Scores from here on are favourable decisions, 0..1.
+    task : {"auto", "binary", "multiclass", "regression"}
+        Kind of outcome.
+    missing : tuple of str
+        Texts that mean "no value".
+    """
+
+    section: ClassVar[str] = "data"
+    label: str | None = _key(None, _maybe_column, "column with the outcome")
+    favourable: str | None = _key(None, _maybe_level, "the outcome that is good for the person")
+    prediction: str | None = _key(None, _maybe_column, "column with the system's decision")
+    score: str | None = _key(None, _maybe_column, "column with the system's score, 0 to 1")
+    threshold: float | None = _key(
+        None, _maybe_number(0, 1, "a number from 0 to 1"), "scores from here on are favourable decisions, 0 to 1"
+    )
+    weight: str | None = _key(None, _maybe_column, "column with row weights")
+    task: Literal["auto", "binary", "multiclass", "regression"] = _key(
+        "auto", _choice("auto", "binary", "multiclass", "regression"), "auto, binary, multiclass or regression"
+    )
+    missing: tuple[str, ...] = _key(("",), _missing, "texts that mean: no value")
+
+    def __post_init__(self) -> None:
+        _Section.__post_init__(self)
+        for role in ("prediction", "score", "weight"):
+            if self.label is not None and getattr(self, role) == self.label:
+                message = f"data.{role} names {self.label!r}, which is the label."
+                raise PolicyError(message, key=("data", role))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupsPolicy(_Section):
+    """``[groups]``: between whom fairness is asked for.
+
+    Attributes
+    ----------
+    columns, controls : tuple of str
+        Columns whose groups are compared, and columns that comparisons are also made within.
+    reference : mapping of str to str
+        Column to the group that others are compared with; where absent, the largest group.
+    intersections : {"advisory", "required", "off"}
+        Whether crossed columns are judged, and whether the verdict depends on them.
+    min_size : int
+        Groups with fewer rows behind a number take no part in comparisons.
+    max_groups : int
+        A column with more groups is refused: it looks like an identifier.
+    population : mapping of str to mapping of str to float
+        Column to group to its share of the population that the system serves; shares sum to 1.
+    """
+
+    section: ClassVar[str] = "groups"
+    columns: tuple[str, ...] = _key((), _columns, "columns whose groups are compared")
+    controls: tuple[str, ...] = _key((), _columns, "columns within which comparisons are repeated")
+    intersections: Literal["advisory", "required", "off"] = _key(
+        "advisory", _choice("advisory", "required", "off"), "crossed groups: advisory, required or off"
+    )
+    min_size: int = _key(20, _whole(1, 10**9), "groups with fewer rows take no part in comparisons")
+    max_groups: int = _key(1000, _whole(1, 10**6), "a column with more groups is refused as an identifier")
+    reference: Mapping[str, str] = _key(Frozen(), _reference, "column = group that others are compared with")
+    population: Mapping[str, Mapping[str, float]] = _key(
+        Frozen(), _population, "column = shares of its groups among the people served; they sum to 1"
+    )
+
+    def __post_init__(self) -> None:
+        _Section.__post_init__(self)
+        for index, name in enumerate(self.controls):
+            if name in self.columns:
+                message = f"groups.controls names {name!r}, which is in groups.columns too."
+                raise PolicyError(message, key=("groups", "controls", index))
+        for role in ("reference", "population"):
+            for column in getattr(self, role):
+                if self.columns and column not in self.columns:
+                    hint = did_you_mean(column, self.columns)
+                    message = f"groups.{role} names {column!r}, which is not in groups.columns.{hint}"
+                    raise PolicyError(message, key=("groups", role, column))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsPolicy(_Section):
+    """``[statistics]``: how sure a verdict must be.
+
+    Attributes
+    ----------
+    confidence : float
+        Level of the intervals, 0.5 to 0.9999.
+    multiplicity : {"holm", "none"}
+        Correction for judging many things at once.
+    seed : int
+        Of everything random.
+    """
+
+    section: ClassVar[str] = "statistics"
+    confidence: float = _key(0.95, _number(0.5, 0.9999, "a number from 0.5 to 0.9999"), "level of the intervals")
+    multiplicity: Literal["holm", "none"] = _key(
+        "holm", _choice("holm", "none"), "correction for judging many things at once: holm or none"
+    )
+    seed: int = _key(0, _whole(0, 2**32 - 1), "of everything random")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyPolicy(_Section):
+    """``[privacy]``: what may leave the machine.
+
+    Attributes
+    ----------
+    suppress_below : int
+        Numbers about fewer people than this are withheld; 0 publishes all.
+    """
+
+    section: ClassVar[str] = "privacy"
+    suppress_below: int = _key(5, _whole(0, 10**9), "numbers about fewer people are withheld; 0 publishes all")
+
+
+def _read_section(kind: type[_Section]) -> Callable[[KeyPath, object], _Section]:
+    names = [f.name for f in dataclasses.fields(cast(Any, kind))]
+
+    def read(key: KeyPath, value: object) -> _Section:
+        if isinstance(value, kind):
+            return value
+        table = _table(key, value, f"a section [{kind.section}] with its keys below it")
+        for name in table:
+            if name not in names:
+                hint = did_you_mean(str(name), names) or _elsewhere(str(name)) or _known(tuple(names))
+                raise PolicyError(f"[{kind.section}] has no key {str(name)!r}.{hint}", key=(*key, name))
+        return kind(**cast(Mapping[str, Any], table))
+
+    return read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy(_Section):
+    """What an assessment is held against.
+
+    Attributes
+    ----------
+    required : tuple of str
+        Ids of the checks that the verdict depends on, such as ``"demographic-parity"``.
+    system, data, groups, statistics, privacy : sections
+        `SystemPolicy`, `DataPolicy`, `GroupsPolicy`, `StatisticsPolicy`, `PrivacyPolicy`; each may be given as a mapping.
+    limits : mapping of str to float
+        Limit of each check, all of `LIMITS`; those not given have their default.
+
+    Raises
+    ------
+    PolicyError
+        If a value is impossible. ``error.key`` is the path of the key at fault.
+
+    Examples
+    --------
+    >>> policy = Policy(groups={"columns": ["race", "sex"]}, limits={"disparate_impact": 0.9})
+    >>> policy.groups.columns, policy.limit("disparate-impact"), policy.limit("demographic-parity")
+    (('race', 'sex'), 0.9, 0.1)
+    >>> Policy(statistics={"confidence": 95})
+    Traceback (most recent call last):
+    aequo.errors.PolicyError: statistics.confidence is 95, expected a number from 0.5 to 0.9999 (write 0.95 for 95 %).
+    """
+
+    required: tuple[str, ...] = _key(REQUIRED, _required, "checks that the verdict depends on")
+    system: SystemPolicy = _key(SystemPolicy(), _read_section(SystemPolicy), "what is assessed")
+    data: DataPolicy = _key(DataPolicy(), _read_section(DataPolicy), "which columns mean what")
+    groups: GroupsPolicy = _key(GroupsPolicy(), _read_section(GroupsPolicy), "between whom fairness is asked for")
+    statistics: StatisticsPolicy = _key(
+        StatisticsPolicy(), _read_section(StatisticsPolicy), "how sure a verdict must be"
+    )
+    privacy: PrivacyPolicy = _key(PrivacyPolicy(), _read_section(PrivacyPolicy), "what may leave the machine")
+    limits: Mapping[str, float] = _key(Frozen(), _limits, "what each check is held against")
+
+    def __post_init__(self) -> None:
+        _Section.__post_init__(self)
+        for role in ("label", "prediction", "score", "weight"):
+            name = getattr(self.data, role)
+            for part in ("columns", "controls"):
+                if name is not None and name in getattr(self.groups, part):
+                    key = ("groups", part, getattr(self.groups, part).index(name))
+                    raise PolicyError(f"groups.{part} names {name!r}, which is the {role} column.", key=key)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Policy:
+        """Read a policy file.
+
+        Parameters
+        ----------
+        path : str or Path
+            A TOML file in UTF-8.
+
+        Raises
+        ------
+        PolicyError
+            If the file cannot be read or says something it cannot mean.
+        """
+        name = str(path)
+        try:
+            with open(path, "rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except FileNotFoundError:
+            raise PolicyError(f"there is no policy file {name!r}. `aequo init` writes one.") from None
+        except IsADirectoryError:
+            raise PolicyError(f"{name!r} is a directory, expected a policy file such as {FILE_NAME}.") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise PolicyError(f"the policy file {name!r} cannot be read: {reason}.") from None
+        if len(raw) > MAX_BYTES:
+            raise PolicyError(f"{name!r} has more than {MAX_BYTES:,} bytes, expected a short policy file in TOML.")
+        return cls.parse(_decode(raw, name), source=name)
+
+    @classmethod
+    def parse(cls, text: str, *, source: str = FILE_NAME) -> Policy:
+        """Read a policy from TOML text.
+
+        Parameters
+        ----------
+        text : str
+            TOML.
+        source : str
+            Name of the file for messages.
+
+        Raises
+        ------
+        PolicyError
+            ``source:line: what was seen, what is expected``.
+
+        Examples
+        --------
+        >>> Policy.parse('[data]\\nlabel = "approved"\\nfavourable = 1').data.favourable
+        '1'
+        >>> Policy.parse('[data]\\n\\nlable = "approved"')
+        Traceback (most recent call last):
+        aequo.errors.PolicyError: aequo.toml:3: [data] has no key 'lable'. Did you mean 'label'?
+        """
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+        try:
+            plain = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise PolicyError(_syntax(str(error), text, source)) from None
+        except (ValueError, RecursionError):
+            # Python refuses integers of thousands of digits and brackets nested a thousand deep.
+            raise PolicyError(f"{source}: this is no policy: a number is too long or tables nest too deep.") from None
+        try:
+            return cls.from_dict(plain)
+        except PolicyError as error:
+            lines, key = key_lines(text), error.key
+            while key and key not in lines:
+                key = key[:-1]
+            place = f"{source}:{lines[key]}" if key else source
+            raise PolicyError(f"{place}: {error}", key=error.key) from None
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, object]) -> Policy:
+        """Return the policy that `to_dict` describes; keys that are absent have their defaults.
+
+        Raises
+        ------
+        PolicyError
+            If it says something it cannot mean.
+        """
+        names = [f.name for f in dataclasses.fields(cls)]
+        for name in plain:
+            if name not in names:
+                hint = _elsewhere(name) or did_you_mean(name, names) or _known(tuple(names))
+                raise PolicyError(f"there is no section or key {name!r} here.{hint}", key=(name,))
+        return cls(**cast(Mapping[str, Any], plain))
+
+    def replace(self, **changes: object) -> Policy:
+        """Return a policy with some keys changed.
+
+        Parameters
+        ----------
+        **changes
+            Key by dotted path, such as ``{"data.label": "y", "limits.disparate_impact": 0.9}``. With other group
+            columns, references and populations of columns that are no longer there are dropped unless given too.
+
+        Examples
+        --------
+        >>> Policy().replace(**{"data.label": "y", "limits.proxies": 0.7}).data.label
+        'y'
+        """
+        plain: dict[str, Any] = self.to_dict()
+        if "groups.columns" in changes:
+            kept = changes["groups.columns"]
+            for role in ("reference", "population"):
+                if isinstance(kept, (list, tuple)) and f"groups.{role}" not in changes:
+                    plain["groups"][role] = {c: v for c, v in plain["groups"][role].items() if c in kept}
+        for path, value in changes.items():
+            section, _, name = path.partition(".")
+            if not name:
+                plain[section] = value
+            elif section in plain and isinstance(plain[section], dict):
+                plain[section][name] = value
+            else:
+                raise PolicyError(f"there is no section {section!r}.{did_you_mean(section, plain)}", key=(section,))
+        return Policy.from_dict(plain)
+
+    def limit(self, check: str) -> float:
+        """Return the limit of a check by its id, such as ``"demographic-parity"``.
+
+        Raises
+        ------
+        PolicyError
+            If there is no such check, or it has no limit.
+        """
+        name = check.replace("-", "_")
+        if name not in self.limits:
+            raise PolicyError(f"there is no limit for {check!r}.{did_you_mean(name, self.limits)}")
+        return self.limits[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values in a fixed order, ready for JSON."""
+        plain: dict[str, Any] = _plain(self)
+        return plain
+
+    def to_toml(self) -> str:
+        """Return the whole policy as TOML, with a comment at each key; `Policy.parse` gives the policy back."""
+        lines: list[str] = []
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if f.name == "required":
+                items = "".join(f"    {toml_value(v)},\n" for v in value)
+                lines += [f"# {f.metadata['about']}", f"required = [\n{items}]" if value else "required = []"]
+                continue
+            lines += ["", f"[{f.name}]  # {f.metadata['about']}"]
+            if f.name == "limits":
+                lines += [f"{k} = {toml_value(v)}  # {LIMITS[k].meaning}" for k, v in value.items()]
+                continue
+            for g in dataclasses.fields(value):
+                inner = getattr(value, g.name)
+                start = f"# {g.name} =" if inner is None else f"{g.name} = {toml_value(_plain(inner))}"
+                lines.append(f"{start}  # {g.metadata['about']}")
+        return "\n".join(lines) + "\n"
+
+    def digest(self) -> str:
+        """Return ``sha256:...`` of `to_dict` as JSON with sorted keys and no blanks."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: object) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _elsewhere(name: str) -> str:
+    """Say where a key that was put into the wrong place belongs."""
+    for f in dataclasses.fields(Policy):
+        kind = type(f.default)
+        if dataclasses.is_dataclass(kind) and name in [g.name for g in dataclasses.fields(kind)]:
+            return f" It belongs below [{f.name}]."
+    if name.replace("-", "_") in LIMITS:
+        return f" It belongs below [limits], as {name.replace('-', '_')}."
+    return " It belongs at the top of the file, before the first section." if name == "required" else ""
+
+
+def _decode(raw: bytes, source: str) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise PolicyError(f"{source}:1: the file is in UTF-16, expected UTF-8: save it as UTF-8.")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        byte = f"0x{raw[error.start]:02X}"
+        raise PolicyError(f"{source}:{line}: the byte {byte} is not UTF-8: save the file as UTF-8.") from None
+
+
+def _syntax(message: str, text: str, source: str) -> str:
+    found = re.search(r"^(.*?) \(at (?:line (\d+), column (\d+)|end of document)\)$", message, re.DOTALL)
+    if found is None:
+        return f"{source}: not valid TOML: {message}."
+    what, line, column = found.groups()
+    # tomllib quotes paths as Python tuples and characters as Python strings; the first words say enough.
+    what = what[:1].lower() + what[1:]
+    if line is None:
+        return f"{source}:{text.rstrip().count(chr(10)) + 1}: not valid TOML: {what} at the end of the file."
+    return f"{source}:{line}: not valid TOML: {what} (column {column}); text needs quotes, a key is written key = value."
