@@ -7,21 +7,35 @@ unknown key, a wrong type, an impossible value) is refused in one sentence that 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import hashlib
 import json
-import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, cast
 
-from aequo.core.levels import level, sort_levels
-from aequo.core.toml import KeyPath, key_lines, toml_key, toml_value
+from aequo.core.limits import CHECKS, LIMITS, REQUIRED, Limit
+from aequo.core.reading import (
+    Frozen,
+    known,
+    read_choice,
+    read_columns,
+    read_limits,
+    read_missing,
+    read_number,
+    read_optional_column,
+    read_optional_level,
+    read_optional_number,
+    read_population,
+    read_reference,
+    read_required,
+    read_table,
+    read_text,
+    read_whole,
+)
+from aequo.core.toml import KeyPath, key_lines, toml_value
 from aequo.errors import PolicyError, did_you_mean
 
 __all__ = [
@@ -45,302 +59,13 @@ FILE_NAME = "aequo.toml"
 MAX_BYTES = 1_000_000
 """A larger file is no policy, and is not read to its end."""
 
-K = TypeVar("K")
-V = TypeVar("V")
 
-
-class Frozen(Mapping[K, V]):
-    """A mapping that cannot change: it can be hashed, compared with any mapping, copied and pickled.
-
-    Examples
-    --------
-    >>> Frozen({"race": "white"})
-    {'race': 'white'}
-    """
-
-    __slots__ = ("_items",)
-
-    def __init__(self, items: Mapping[K, V] | None = None) -> None:
-        self._items: dict[K, V] = dict(items or {})
-
-    def __getitem__(self, key: K) -> V:
-        return self._items[key]
-
-    def __iter__(self) -> Iterator[K]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._items.items()))
-
-    def __repr__(self) -> str:
-        return repr(self._items)
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """Default and range of one check's limit.
-
-    Attributes
-    ----------
-    default : float
-        The limit where a policy says nothing.
-    low, high : float
-        What a limit can be.
-    meaning : str
-        What is held against it, in a few words.
-    """
-
-    default: float
-    low: float
-    high: float
-    meaning: str
-
-
-_ANY = 1e9  # no bound in practice, for quantities that have none in theory
-
-LIMITS: Mapping[str, Limit] = MappingProxyType(
-    {
-        "demographic_parity": Limit(0.1, 0, 1, "largest difference of selection rates"),
-        "equal_opportunity": Limit(0.1, 0, 1, "largest difference of true positive rates"),
-        "equalized_odds": Limit(0.1, 0, 1, "largest difference of true or false positive rates"),
-        "disparate_impact": Limit(0.8, 0, 1, "smallest ratio of selection rates (four-fifths rule); more is better"),
-        "false_positive_rate_parity": Limit(0.1, 0, 1, "largest difference of false positive rates"),
-        "false_negative_rate_parity": Limit(0.1, 0, 1, "largest difference of false negative rates"),
-        "predictive_parity": Limit(0.1, 0, 1, "largest difference of precision"),
-        "accuracy_parity": Limit(0.1, 0, 1, "largest difference of accuracy"),
-        "balanced_accuracy_parity": Limit(0.1, 0, 1, "largest difference of balanced accuracy"),
-        "calibration": Limit(0.1, 0, 1, "largest difference of calibration error"),
-        "auc_parity": Limit(0.1, 0, 1, "largest difference of the area under the ROC curve"),
-        "treatment_equality": Limit(0.8, 0, 1, "smallest ratio of missed to false favourable; more is better"),
-        "conditional_parity": Limit(0.1, 0, 1, "largest difference of selection rates with equal controls"),
-        "generalised_entropy": Limit(0.1, 0, _ANY, "inequality of benefits"),
-        "mean_outcome_parity": Limit(0.1, 0, _ANY, "largest difference of mean outcomes, in standard deviations"),
-        "error_parity": Limit(0.1, 0, _ANY, "largest difference of mean absolute errors, in standard deviations"),
-        "residual_parity": Limit(0.1, 0, _ANY, "largest difference of mean residuals, in standard deviations"),
-        "representation": Limit(0.05, 0, 1, "smallest share of rows of any group; more is better"),
-        "label_divergence": Limit(0.1, 0, 2, "squared difference of a group's label shares from all others'"),
-        "missing_rate_variance": Limit(0.01, 0, 0.25, "variance of the rate of missing values over groups"),
-        "reference_population": Limit(0.1, 0, 1, "total variation from the population's shares"),
-        "proxies": Limit(0.8, 0.5, 1, "area under the ROC curve of the best guess of a group from other columns"),
-        "duplicates": Limit(0.01, 0, 1, "share of rows in equal sets that straddle groups"),
-    }
-)
-"""Every check that has a limit, by the key that sets it in ``[limits]``."""
-
-CHECKS: tuple[str, ...] = (*(name.replace("_", "-") for name in LIMITS), "small-groups")
-"""Ids of all checks, as in findings."""
-
-REQUIRED: tuple[str, ...] = (
-    "demographic-parity",
-    "disparate-impact",
-    "equal-opportunity",
-    "equalized-odds",
-    "mean-outcome-parity",
-    "error-parity",
-    "small-groups",
-    "representation",
-    "label-divergence",
-    "missing-rate-variance",
-)
-"""Checks that the verdict depends on where a policy says nothing."""
-
-
-# Readers: each takes the key and what was given, and returns the canonical value or refuses it.
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, (list, tuple)):
-        return "an empty list" if not value else "a list"
-    try:
-        text = repr(value)
-    except ValueError:  # an integer of more digits than Python writes
-        return "a huge number"
-    return text if len(text) <= 50 else text[:47] + "..."
-
-
-def _wrong(key: KeyPath, value: object, expected: str) -> PolicyError:
-    return PolicyError(f"{_dotted(key)} is {_shown(value)}, expected {expected}.", key=key)
-
-
-def _dotted(key: KeyPath) -> str:
-    text = ""
-    for part in key:
-        text += f"[{part + 1}]" if isinstance(part, int) else ("." if text else "") + toml_key(part)
-    return text
-
-
-def _text(key: KeyPath, value: object) -> str:
-    if not isinstance(value, str):
-        raise _wrong(key, value, "text in quotes")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise PolicyError(f"{_dotted(key)} has half of a surrogate pair, which is no character.", key=key) from None
-    return str(value)
-
-
-def _column(key: KeyPath, value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise _wrong(key, value, "the name of a column, in quotes")
-    return _text(key, value)
-
-
-def _maybe_column(key: KeyPath, value: object) -> str | None:
-    return None if value is None else _column(key, value)
-
-
-def _columns(key: KeyPath, value: object) -> tuple[str, ...]:
-    names = _each(key, value, 'a list of columns such as ["race", "sex"]', _column)
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise PolicyError(f"{_dotted(key)} names {name!r} twice.", key=(*key, index))
-    return names
-
-
-def _each(key: KeyPath, value: object, expected: str, read: Callable[[KeyPath, object], V]) -> tuple[V, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise _wrong(key, value, expected)
-    return tuple(read((*key, index), item) for index, item in enumerate(value))
-
-
-def _level(key: KeyPath, value: object) -> str:
-    if isinstance(value, (str, Integral, Real, dt.date, dt.time)) or hasattr(value, "item"):
-        try:
-            text = level(value)
-        except ValueError:
-            text = None
-        if text is not None:
-            return _text(key, text)
-    raise _wrong(key, value, "one value: text, a number, a boolean or a date")
-
-
-def _maybe_level(key: KeyPath, value: object) -> str | None:
-    return None if value is None else _level(key, value)
-
-
-def _missing(key: KeyPath, value: object) -> tuple[str, ...]:
-    def read(at: KeyPath, item: object) -> str:
-        if isinstance(item, bool) or not isinstance(item, (str, Real)):
-            raise _wrong(at, item, "text or a number that means missing")
-        return _text(at, level(item, missing=()) or "")
-
-    return tuple(dict.fromkeys(_each(key, value, 'a list such as ["", "NA", "?"]', read)))
-
-
-def _number(low: float, high: float, expected: str) -> Callable[[KeyPath, object], float]:
-    def read(key: KeyPath, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
-            raise _wrong(key, value, expected + _percent_hint(value, low, high))
-        return float(value) + 0.0  # no negative zero
-
-    return read
-
-
-def _percent_hint(value: object, low: float, high: float) -> str:
-    if isinstance(value, bool) or not isinstance(value, Real) or not (1 < value <= 100 and high <= 1):
-        return ""
-    share = float(value) / 100
-    return f" (write {share:g} for {float(value):g} %)" if low <= share <= high else ""
-
-
-def _maybe_number(low: float, high: float, expected: str) -> Callable[[KeyPath, object], float | None]:
-    read = _number(low, high, expected)
-    return lambda key, value: None if value is None else read(key, value)
-
-
-def _whole(low: int, high: int) -> Callable[[KeyPath, object], int]:
-    def read(key: KeyPath, value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
-            raise _wrong(key, value, f"a whole number from {low} to {high:,}")
-        return int(value)
-
-    return read
-
-
-def _choice(*options: str) -> Callable[[KeyPath, object], str]:
-    def read(key: KeyPath, value: object) -> str:
-        if not isinstance(value, str) or value not in options:
-            listed = " or ".join([", ".join(repr(o) for o in options[:-1]), repr(options[-1])])
-            error = _wrong(key, value, listed)
-            hint = did_you_mean(value, options) if isinstance(value, str) else ""
-            raise PolicyError(f"{error}{hint}", key=key)
-        return value
-
-    return read
-
-
-def _table(key: KeyPath, value: object, expected: str) -> Mapping[Any, object]:
-    if not isinstance(value, Mapping):
-        raise _wrong(key, value, expected)
-    return value
-
-
-def _reference(key: KeyPath, value: object) -> Frozen[str, str]:
-    table = _table(key, value, 'a table such as { race = "white" }')
-    return Frozen({_column(key, c): _level((*key, c), table[c]) for c in sorted(table, key=str)})
-
-
-def _population(key: KeyPath, value: object) -> Frozen[str, Frozen[str, float]]:
-    table = _table(key, value, "a table of shares for each column, such as { sex = { female = 0.51, male = 0.49 } }")
-    return Frozen({_column(key, c): _shares((*key, c), table[c]) for c in sorted(table, key=str)})
-
-
-def _shares(key: KeyPath, value: object) -> Frozen[str, float]:
-    table = _table(key, value, "shares that sum to 1, such as { female = 0.51, male = 0.49 }")
-    share = _number(0, 1, "a share from 0 to 1")
-    shares: dict[str, float] = {}
-    for group, given in table.items():
-        name = _level(key, group)
-        if name in shares:
-            raise PolicyError(f"{_dotted(key)} names the group {name!r} twice.", key=(*key, group))
-        shares[name] = share((*key, group), given)
-    total = math.fsum(shares.values())
-    if abs(total - 1) > 1e-3:
-        raise PolicyError(f"{_dotted(key)} has shares that sum to {total:.4g}, expected 1.", key=key)
-    return Frozen({str(name): shares[str(name)] for name in sort_levels(shares)})
-
-
-def _limits(key: KeyPath, value: object) -> Frozen[str, float]:
-    table = _table(key, value, "a table of limits such as { demographic_parity = 0.1 }")
-    for name in table:
-        if name not in LIMITS:
-            hint = did_you_mean(str(name).replace("-", "_"), LIMITS)
-            raise PolicyError(f"limits has no key {str(name)!r}.{hint or _known(LIMITS)}", key=(*key, name))
-    limits = {}
-    for name, rule in LIMITS.items():
-        top = f"from {rule.low:g} to {rule.high:g}" if rule.high < _ANY else f"from {rule.low:g} up"
-        limits[name] = _number(rule.low, rule.high, f"a number {top}")((*key, name), table.get(name, rule.default))
-    return Frozen(limits)
-
-
-def _required(key: KeyPath, value: object) -> tuple[str, ...]:
-    def read(at: KeyPath, item: object) -> str:
-        name = _text(at, item).replace("_", "-")
-        if name not in CHECKS:
-            hint = did_you_mean(name, CHECKS) or _known(CHECKS)
-            raise PolicyError(f"{_dotted(key)} names {_shown(item)}, which is no check.{hint}", key=at)
-        return name
-
-    names = _each(key, value, 'a list of checks such as ["demographic-parity"]', read)
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise PolicyError(f"{_dotted(key)} names {name!r} twice.", key=(*key, index))
-    return names
-
-
-def _known(names: Mapping[str, object] | tuple[str, ...]) -> str:
-    return f" There are: {', '.join(names)}."
+def _rule(read: Callable[[KeyPath, object], object], about: str) -> dict[str, object]:
+    return {"read": read, "about": about}
 
 
 def _key(default: Any, read: Callable[[KeyPath, object], object], about: str) -> Any:
-    return field(default=default, metadata={"read": read, "about": about})
+    return field(default=default, metadata=_rule(read, about))
 
 
 class _Section:
@@ -366,9 +91,9 @@ class SystemPolicy(_Section):
     """
 
     section: ClassVar[str] = "system"
-    name: str = _key("", _text, "name of the system")
-    purpose: str = _key("", _text, "what it decides, and why")
-    people: str = _key("", _text, "who is affected by its decisions")
+    name: str = _key("", read_text, "name of the system")
+    purpose: str = _key("", read_text, "what it decides, and why")
+    people: str = _key("", read_text, "who is affected by its decisions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,18 +115,18 @@ class DataPolicy(_Section):
     """
 
     section: ClassVar[str] = "data"
-    label: str | None = _key(None, _maybe_column, "column with the outcome")
-    favourable: str | None = _key(None, _maybe_level, "the outcome that is good for the person")
-    prediction: str | None = _key(None, _maybe_column, "column with the system's decision")
-    score: str | None = _key(None, _maybe_column, "column with the system's score, 0 to 1")
+    label: str | None = _key(None, read_optional_column, "column with the outcome")
+    favourable: str | None = _key(None, read_optional_level, "the outcome that is good for the person")
+    prediction: str | None = _key(None, read_optional_column, "column with the system's decision")
+    score: str | None = _key(None, read_optional_column, "column with the system's score, 0 to 1")
     threshold: float | None = _key(
-        None, _maybe_number(0, 1, "a number from 0 to 1"), "scores from here on are favourable decisions, 0 to 1"
+        None, read_optional_number(0, 1, "a number from 0 to 1"), "scores from here on are favourable decisions, 0 to 1"
     )
-    weight: str | None = _key(None, _maybe_column, "column with row weights")
+    weight: str | None = _key(None, read_optional_column, "column with row weights")
     task: Literal["auto", "binary", "multiclass", "regression"] = _key(
-        "auto", _choice("auto", "binary", "multiclass", "regression"), "auto, binary, multiclass or regression"
+        "auto", read_choice("auto", "binary", "multiclass", "regression"), "auto, binary, multiclass or regression"
     )
-    missing: tuple[str, ...] = _key(("",), _missing, "texts that mean: no value")
+    missing: tuple[str, ...] = _key(("",), read_missing, "texts that mean: no value")
 
     def __post_init__(self) -> None:
         _Section.__post_init__(self)
@@ -432,16 +157,16 @@ class GroupsPolicy(_Section):
     """
 
     section: ClassVar[str] = "groups"
-    columns: tuple[str, ...] = _key((), _columns, "columns whose groups are compared")
-    controls: tuple[str, ...] = _key((), _columns, "columns within which comparisons are repeated")
+    columns: tuple[str, ...] = _key((), read_columns, "columns whose groups are compared")
+    controls: tuple[str, ...] = _key((), read_columns, "columns within which comparisons are repeated")
     intersections: Literal["advisory", "required", "off"] = _key(
-        "advisory", _choice("advisory", "required", "off"), "crossed groups: advisory, required or off"
+        "advisory", read_choice("advisory", "required", "off"), "crossed groups: advisory, required or off"
     )
-    min_size: int = _key(20, _whole(1, 10**9), "groups with fewer rows take no part in comparisons")
-    max_groups: int = _key(1000, _whole(1, 10**6), "a column with more groups is refused as an identifier")
-    reference: Mapping[str, str] = _key(Frozen(), _reference, "column = group that others are compared with")
+    min_size: int = _key(20, read_whole(1, 10**9), "groups with fewer rows take no part in comparisons")
+    max_groups: int = _key(1000, read_whole(1, 10**6), "a column with more groups is refused as an identifier")
+    reference: Mapping[str, str] = _key(Frozen(), read_reference, "column = group that others are compared with")
     population: Mapping[str, Mapping[str, float]] = _key(
-        Frozen(), _population, "column = shares of its groups among the people served; they sum to 1"
+        Frozen(), read_population, "column = shares of its groups among the people served; they sum to 1"
     )
 
     def __post_init__(self) -> None:
@@ -473,11 +198,11 @@ class StatisticsPolicy(_Section):
     """
 
     section: ClassVar[str] = "statistics"
-    confidence: float = _key(0.95, _number(0.5, 0.9999, "a number from 0.5 to 0.9999"), "level of the intervals")
+    confidence: float = _key(0.95, read_number(0.5, 0.9999, "a number from 0.5 to 0.9999"), "level of the intervals")
     multiplicity: Literal["holm", "none"] = _key(
-        "holm", _choice("holm", "none"), "correction for judging many things at once: holm or none"
+        "holm", read_choice("holm", "none"), "correction for judging many things at once: holm or none"
     )
-    seed: int = _key(0, _whole(0, 2**32 - 1), "of everything random")
+    seed: int = _key(0, read_whole(0, 2**32 - 1), "of everything random")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -491,7 +216,7 @@ class PrivacyPolicy(_Section):
     """
 
     section: ClassVar[str] = "privacy"
-    suppress_below: int = _key(5, _whole(0, 10**9), "numbers about fewer people are withheld; 0 publishes all")
+    suppress_below: int = _key(5, read_whole(0, 10**9), "numbers about fewer people are withheld; 0 publishes all")
 
 
 def _read_section(kind: type[_Section]) -> Callable[[KeyPath, object], _Section]:
@@ -500,10 +225,10 @@ def _read_section(kind: type[_Section]) -> Callable[[KeyPath, object], _Section]
     def read(key: KeyPath, value: object) -> _Section:
         if isinstance(value, kind):
             return value
-        table = _table(key, value, f"a section [{kind.section}] with its keys below it")
+        table = read_table(key, value, f"a section [{kind.section}] with its keys below it")
         for name in table:
             if name not in names:
-                hint = did_you_mean(str(name), names) or _elsewhere(str(name)) or _known(tuple(names))
+                hint = did_you_mean(str(name), names) or _elsewhere(str(name)) or known(tuple(names))
                 raise PolicyError(f"[{kind.section}] has no key {str(name)!r}.{hint}", key=(*key, name))
         return kind(**cast(Mapping[str, Any], table))
 
@@ -538,15 +263,21 @@ class Policy(_Section):
     aequo.errors.PolicyError: statistics.confidence is 95, expected a number from 0.5 to 0.9999 (write 0.95 for 95 %).
     """
 
-    required: tuple[str, ...] = _key(REQUIRED, _required, "checks that the verdict depends on")
-    system: SystemPolicy = _key(SystemPolicy(), _read_section(SystemPolicy), "what is assessed")
-    data: DataPolicy = _key(DataPolicy(), _read_section(DataPolicy), "which columns mean what")
-    groups: GroupsPolicy = _key(GroupsPolicy(), _read_section(GroupsPolicy), "between whom fairness is asked for")
-    statistics: StatisticsPolicy = _key(
-        StatisticsPolicy(), _read_section(StatisticsPolicy), "how sure a verdict must be"
+    required: tuple[str, ...] = _key(REQUIRED, read_required, "checks that the verdict depends on")
+    system: SystemPolicy = field(
+        default=SystemPolicy(), metadata=_rule(_read_section(SystemPolicy), "what is assessed")
     )
-    privacy: PrivacyPolicy = _key(PrivacyPolicy(), _read_section(PrivacyPolicy), "what may leave the machine")
-    limits: Mapping[str, float] = _key(Frozen(), _limits, "what each check is held against")
+    data: DataPolicy = field(default=DataPolicy(), metadata=_rule(_read_section(DataPolicy), "which columns mean what"))
+    groups: GroupsPolicy = field(
+        default=GroupsPolicy(), metadata=_rule(_read_section(GroupsPolicy), "between whom fairness is asked for")
+    )
+    statistics: StatisticsPolicy = field(
+        default=StatisticsPolicy(), metadata=_rule(_read_section(StatisticsPolicy), "how sure a verdict must be")
+    )
+    privacy: PrivacyPolicy = field(
+        default=PrivacyPolicy(), metadata=_rule(_read_section(PrivacyPolicy), "what may leave the machine")
+    )
+    limits: Mapping[str, float] = _key(Frozen(), read_limits, "what each check is held against")
 
     def __post_init__(self) -> None:
         _Section.__post_init__(self)
@@ -639,7 +370,7 @@ class Policy(_Section):
         names = [f.name for f in dataclasses.fields(cls)]
         for name in plain:
             if name not in names:
-                hint = _elsewhere(name) or did_you_mean(name, names) or _known(tuple(names))
+                hint = _elsewhere(name) or did_you_mean(name, names) or known(tuple(names))
                 raise PolicyError(f"there is no section or key {name!r} here.{hint}", key=(name,))
         return cls(**cast(Mapping[str, Any], plain))
 
@@ -755,4 +486,4 @@ def _syntax(message: str, text: str, source: str) -> str:
     what = what[:1].lower() + what[1:]
     if line is None:
         return f"{source}:{text.rstrip().count(chr(10)) + 1}: not valid TOML: {what} at the end of the file."
-    return f"{source}:{line}: not valid TOML: {what} (column {column}); text needs quotes, a key is written key = value."
+    return f"{source}:{line}: not valid TOML: {what} (column {column}).{hint}"
