@@ -486,4 +486,5 @@ def _syntax(message: str, text: str, source: str) -> str:
     what = what[:1].lower() + what[1:]
     if line is None:
         return f"{source}:{text.rstrip().count(chr(10)) + 1}: not valid TOML: {what} at the end of the file."
+    hint = " Text needs quotes, and a number a digit before its point." if what == "invalid value" else ""
     return f"{source}:{line}: not valid TOML: {what} (column {column}).{hint}"
