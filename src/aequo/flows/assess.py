@@ -17,7 +17,7 @@ import numpy as np
 
 from aequo.core.counts import Counts
 from aequo.core.finding import Evidence, Finding, Status, overall
-from aequo.core.policy import Policy
+from aequo.core.policy import CHECKS, Policy
 from aequo.core.table import Table
 from aequo.errors import InputError, UnknownGroup, did_you_mean
 from aequo.fairness import metrics, regression, strata
@@ -282,7 +282,7 @@ def _questions(counts: Counts, by: tuple[str, ...], policy: Policy, kind: str) -
         has.add("label")
     if counts.role("bin") is not None:
         has.add("score")
-    names = [c for c, check in metrics.CHECKS.items() if check.needs <= has]
+    names = [c for c, check in metrics.CHECKS.items() if check.needs <= has and c in CHECKS]
     if kind == "multiclass":
         return [strata.by_class(c, counts, by=by, limit=policy.limit(c), **how) for c in names if c in _RATES]
     outcomes = Outcomes.of(counts, by, favourable=policy.data.favourable)
