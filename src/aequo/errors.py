@@ -22,6 +22,7 @@ import difflib
 import importlib
 from collections.abc import Iterable
 from types import ModuleType
+from typing import Any
 
 __all__ = [
     "AequoError",
@@ -85,7 +86,17 @@ class MissingExtra(AequoError, ImportError):
 
 
 class Unfair(AequoError, AssertionError):
-    """A gate that you asked for did not open."""
+    """A gate that you asked for did not open.
+
+    Attributes
+    ----------
+    assessment : aequo.Assessment or None
+        The whole result, to look into or to save.
+    """
+
+    def __init__(self, message: str = "", *, assessment: Any = None) -> None:
+        super().__init__(message)
+        self.assessment = assessment
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -244,7 +244,7 @@ class Policy(_Section):
     required : tuple of str
         Ids of the checks that the verdict depends on, such as ``"demographic-parity"``.
     system, data, groups, statistics, privacy : sections
-        `SystemPolicy`, `DataPolicy`, `GroupsPolicy`, `StatisticsPolicy`, `PrivacyPolicy`; each may be given as a mapping.
+        `SystemPolicy`, `DataPolicy`, `GroupsPolicy`, `StatisticsPolicy`, `PrivacyPolicy`; or mappings with their keys.
     limits : mapping of str to float
         Limit of each check, all of `LIMITS`; those not given have their default.
 
@@ -304,7 +304,7 @@ class Policy(_Section):
         """
         name = str(path)
         try:
-            with open(path, "rb") as file:
+            with Path(path).open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             raise PolicyError(f"there is no policy file {name!r}. `aequo init` writes one.") from None
@@ -319,7 +319,7 @@ class Policy(_Section):
 
     @classmethod
     def parse(cls, text: str, *, source: str = FILE_NAME) -> Policy:
-        """Read a policy from TOML text.
+        r"""Read a policy from TOML text.
 
         Parameters
         ----------
@@ -335,9 +335,9 @@ class Policy(_Section):
 
         Examples
         --------
-        >>> Policy.parse('[data]\\nlabel = "approved"\\nfavourable = 1').data.favourable
+        >>> Policy.parse('[data]\nlabel = "approved"\nfavourable = 1').data.favourable
         '1'
-        >>> Policy.parse('[data]\\n\\nlable = "approved"')
+        >>> Policy.parse('[data]\n\nlable = "approved"')
         Traceback (most recent call last):
         aequo.errors.PolicyError: aequo.toml:3: [data] has no key 'lable'. Did you mean 'label'?
         """

@@ -18,7 +18,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
-    """Return the line (from 1) of every table, key and array element of a valid TOML text.
+    r"""Return the line (from 1) of every table, key and array element of a valid TOML text.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def key_lines(text: str) -> dict[KeyPath, int]:
 
     Examples
     --------
-    >>> key_lines('[data]\\nlabel = "y"\\n\\n[groups]\\ncolumns = [\\n  "race",\\n  "sex"]')[("groups", "columns", 1)]
+    >>> key_lines('[data]\nlabel = "y"\n\n[groups]\ncolumns = [\n  "race",\n  "sex"]')[("groups", "columns", 1)]
     7
     """
     return _Scan(text).lines
@@ -155,12 +155,12 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def toml_text(value: str) -> str:
-    """Return a string as TOML writes it, on one line.
+    r"""Return a string as TOML writes it, on one line.
 
     Examples
     --------
     >>> print(toml_text('say "é"'))
-    "say \\"é\\""
+    "say \"é\""
     """
     return '"' + "".join(_SHORT.get(c) or (c if c.isprintable() else _escape(c)) for c in value) + '"'
 

@@ -1,0 +1,1 @@
+"""The command line: a thin skin on `aequo.assess`, `aequo.gate` and `Assessment.save`."""

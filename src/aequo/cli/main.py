@@ -1,0 +1,168 @@
+"""The command ``aequo``: what there is to call, and how it ends.
+
+Exit codes: 0 the gate opened, 1 a required finding failed, 2 wrong usage, policy or data, 3 a required finding could
+not be judged, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from aequo import __version__
+from aequo.cli import assess, demo, init
+from aequo.cli.console import say, usable_streams
+from aequo.errors import AequoError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="aequo",
+    add_completion=True,
+    rich_markup_mode=None,  # plain help: fast, narrow, the same in every terminal and file
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="--debug anywhere shows the traceback of an error. Exit codes: 0 passed, 1 failed, 2 wrong usage, policy "
+    "or data, 3 something required could not be judged.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"aequo {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    r"""Measure fairness in decisions and bias in data, with an honest answer.
+
+    \b
+    Example:
+      aequo demo
+      aequo assess loans.csv --label approved --group race,sex
+    """
+
+
+app.command("assess", short_help="Assess decisions and data.")(assess.assess)
+app.command("demo", short_help="Assess 1,989 real mortgage applications.")(demo.demo)
+app.command("init", short_help="Write a policy: purpose, people, columns, limits.")(init.init)
+
+
+class _Stopped(BaseException):
+    """A signal asked us to end."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+    """
+    arguments, debug = _without_debug(list(sys.argv[1:] if argv is None else argv))
+    usable_streams()
+    restore, received = _catch_signals()
+    try:
+        code = app(arguments, prog_name="aequo", standalone_mode=False) if arguments else _no_command()
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - the one place where every way to end gets its exit code
+        if debug and not isinstance(error, (SystemExit, _Stopped)):
+            traceback.print_exc()
+        return 128 + received[0] if received else _ended(error)
+    finally:
+        restore()
+    return 128 + received[0] if received else code or 0
+
+
+def _no_command() -> int:
+    app(["--help"], prog_name="aequo", standalone_mode=False)
+    return 2
+
+
+def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [a for a in arguments[:end] if a != "--debug"] + arguments[end:], "--debug" in arguments[:end]
+
+
+def _catch_signals() -> tuple[Callable[[], None], list[int]]:
+    """Turn the signals that end a program into an exception, so that files under way are cleaned up.
+
+    Engines turn an interrupt into errors of their own, so the signal is also remembered.
+    """
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        if not received:
+            say("\naequo: interrupted; nothing was written half-way.")
+        received.append(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else _Stopped
+
+    old: dict[int, Any] = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        try:
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                old[number] = signal.signal(number, stop)
+        except ValueError:  # not in the main thread
+            break
+
+    def restore() -> None:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+    return restore, received
+
+
+def _ended(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else 2
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        say("aequo: interrupted; nothing was written half-way.")
+        return 130
+    if isinstance(error, AequoError):
+        say(f"aequo: {error}")
+    elif hasattr(error, "format_message"):  # a usage error of typer's, or of the click that older typers stand on
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "aequo"
+        say(f"aequo: {_usage(error.format_message())} See: {command} --help")
+    elif isinstance(error, BrokenPipeError):
+        pass
+    elif isinstance(error, MemoryError):
+        say("aequo: there is not enough memory for this.")
+    elif isinstance(error, OSError) and error.errno in _OUTSIDE:
+        say(f"aequo: {error.strerror}{f': {error.filename}' if error.filename else ''}.")
+    else:
+        # The message may hold data, so only the kind of error and the place in aequo are shown.
+        say(
+            f"aequo: {type(error).__name__}{_place(error)}. This is a bug in aequo, and not your fault; "
+            "the same command with --debug shows the traceback."
+        )
+    return 2
+
+
+_OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO}
+
+
+def _usage(message: str) -> str:
+    """Return typer's message as one sentence."""
+    text = " ".join(message.split()).removesuffix(".").replace("Value error, ", "")
+    return f"{text[:1].lower()}{text[1:]}."
+
+
+def _place(error: BaseException) -> str:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f"{Path(__file__).parents[1]}" in f.filename]
+    return f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
