@@ -54,7 +54,7 @@ clean:
 	rm -rf $(DEMO) $(DEV) aequo-report build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # $(call install,VENV,WHAT): the stamp is written last and taken away first, so an interrupted install starts afresh.
-# -qq keeps pip's remarks about this machine's settings off the screen; errors still show, and the log has everything.
+# pip's remarks about the machine's settings go to a log, which is shown if the installation fails.
 # --no-compile: most modules are never imported; Python compiles the others when they are.
 define install
 if [ -e $(1)/.installed ]; then rm -f $(1)/.installed; else \
@@ -67,8 +67,8 @@ if [ -e $(1)/.installed ]; then rm -f $(1)/.installed; else \
 	echo 'Installing into $(1), once ...'; \
 	$$python -m venv --clear $(1) || exit 1; \
 fi; \
-$(1)/bin/python -m pip install -qq --no-compile --no-input --log $(1)/install.log $(2) \
-|| { echo 'The installation failed; all of it is in $(1)/install.log.' >&2; exit 1; }; \
+$(1)/bin/python -m pip install --no-compile --no-input $(2) >$(1)/install.log 2>&1 \
+|| { tail -n 20 $(1)/install.log >&2; echo 'The installation failed; $(1)/install.log has all of it.' >&2; exit 1; }; \
 touch $(1)/.installed
 endef
 
