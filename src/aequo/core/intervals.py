@@ -38,6 +38,9 @@ __all__ = [
     "normal_quantile",
     "pair_differences",
     "pair_ratios",
+    "simultaneous_quantile",
+    "smallest_ratios",
+    "spreads",
     "studentized_range_quantile",
     "t_quantile",
     "wilson",
@@ -108,9 +111,7 @@ def wilson(successes: Floats, trials: Floats, z: float) -> tuple[Floats, Floats]
     return low, high
 
 
-def mean_interval(
-    mean: Floats, variance: Floats, n: Floats, z: float
-) -> tuple[Floats, Floats]:
+def mean_interval(mean: Floats, variance: Floats, n: Floats, z: float) -> tuple[Floats, Floats]:
     """Return Student's t interval of a mean, the t value having the same tail beyond it as `z`.
 
     Parameters
@@ -134,12 +135,7 @@ def mean_interval(
     6.344
     """
     rows = np.where((np.asarray(n) > 1) & ~np.isnan(mean), n, np.nan)
-    t = np.array(
-        [
-            math.nan if math.isnan(r) else t_from_z(float(z), r - 1)
-            for r in rows.reshape(-1).tolist()
-        ]
-    )
+    t = np.array([math.nan if math.isnan(r) else t_from_z(float(z), r - 1) for r in rows.reshape(-1).tolist()])
     reach = t.reshape(rows.shape) * np.sqrt(np.maximum(variance, 0.0) / rows)
     return mean - reach, mean + reach
 
@@ -147,9 +143,7 @@ def mean_interval(
 # -- pairs of groups --------------------------------------------------------------------------------------------------
 
 
-def pair_differences(
-    values: Floats, interval: GroupInterval, *, confidence: float
-) -> tuple[Floats, Floats, Floats]:
+def pair_differences(values: Floats, interval: GroupInterval, *, confidence: float) -> tuple[Floats, Floats, Floats]:
     """Return the signed difference of each pair of groups, with intervals that hold for all pairs at once.
 
     Parameters
@@ -173,16 +167,12 @@ def pair_differences(
     >>> round(float(d[0, 1]), 4), round(float(low[0, 1]), 4), round(float(high[0, 1]), 4)
     (0.2, 0.0524, 0.3339)
     """
-    known = _known(values, interval)
-    z = _simultaneous(int(known.sum()), confidence)
-    v = np.where(known, values, np.nan)
-    low, high = _differences(v, *interval(z))
-    return v[:, None] - v[None, :], low, high
+    v, _, strict = _known(values, interval, confidence)
+    low = _lowest_differences(v, *strict)
+    return v[:, None] - v[None, :], low, -low.T
 
 
-def pair_ratios(
-    values: Floats, interval: GroupInterval, *, confidence: float
-) -> tuple[Floats, Floats, Floats]:
+def pair_ratios(values: Floats, interval: GroupInterval, *, confidence: float) -> tuple[Floats, Floats, Floats]:
     """Return the ratio of each pair of groups, with intervals that hold for all pairs at once.
 
     Parameters
@@ -205,53 +195,35 @@ def pair_ratios(
     MOVER-R of Donner and Zou (2012, Stat. Methods Med. Res. 21, eq. 10), multiplied out so that it stays exact where a
     rate is 0.
     """
-    known = _known(values, interval)
-    z = _simultaneous(int(known.sum()), confidence)
-    v = np.where(known, values, np.nan)
-    low, high = _ratios(v, *interval(z))
+    v, _, strict = _known(values, interval, confidence)
+    low = _lowest_ratios(v, *strict)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = v[:, None] / v[None, :]
-    return ratio, low, high
+        return v[:, None] / v[None, :], low, 1 / low.T
 
 
-def _differences(values: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """MOVER limits of every signed difference, shape (..., K, K), from the groups' limits, shape (..., K)."""
+def _lowest_differences(values: Floats, low: Floats, high: Floats) -> Floats:
+    """MOVER low ends of value i less value j, shape (..., K, K); the high end of [i, j] is minus the low end of [j, i]."""
     below, above = (values - low) ** 2, (high - values) ** 2
-    difference = values[..., :, None] - values[..., None, :]
-    return (
-        difference - np.sqrt(below[..., :, None] + above[..., None, :]),
-        difference + np.sqrt(above[..., :, None] + below[..., None, :]),
-    )
+    return values[..., :, None] - values[..., None, :] - np.sqrt(below[..., :, None] + above[..., None, :])
 
 
-def _ratios(values: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """MOVER-R limits of every ratio, shape (..., K, K), from the groups' limits, shape (..., K)."""
-    top_low, top_high = low * (2 * values - low), high * (2 * values - high)
+def _lowest_ratios(values: Floats, low: Floats, high: Floats) -> Floats:
+    """MOVER-R low ends of value i over value j, shape (..., K, K); the high end of [i, j] is 1 over that of [j, i]."""
+    near, far = low * (2 * values - low), high * (2 * values - high)
     cross = values[..., :, None] * values[..., None, :]
-    square = cross * cross
+    root = np.sqrt(np.maximum(cross * cross - near[..., :, None] * far[..., None, :], 0.0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        root = np.sqrt(
-            np.maximum(square - top_low[..., :, None] * top_high[..., None, :], 0.0)
-        )
-        lowest = top_low[..., :, None] / (cross + root)
-        root = np.sqrt(
-            np.maximum(square - top_high[..., :, None] * top_low[..., None, :], 0.0)
-        )
-        highest = (cross + root) / top_low[..., None, :]
+        ratios: Floats = near[..., :, None] / (cross + root)
+    # Where the upper group's limit reaches 0 the formula may say 0 over 0; 0 over 0 itself has no ratio.
+    ratios = np.where(low[..., :, None] <= 0, cross * 0.0, ratios)
     zero = values == 0
-    none = zero[..., :, None] & zero[..., None, :]
-    # 0 over something is at least 0 (the formula gives 0 over 0 there); something over 0 has no upper limit.
-    lowest = np.where(zero[..., :, None] & ~none, 0.0, lowest)
-    highest = np.where(zero[..., None, :] & ~none, np.inf, highest)
-    return np.where(none, np.nan, lowest), np.where(none, np.nan, highest)
+    return np.where(zero[..., :, None] & zero[..., None, :], np.nan, ratios) if zero.any() else ratios
 
 
 # -- many groups ------------------------------------------------------------------------------------------------------
 
 
-def max_difference(
-    values: Floats, interval: GroupInterval, *, confidence: float
-) -> Contrast:
+def max_difference(values: Floats, interval: GroupInterval, *, confidence: float) -> Contrast:
     """Return the largest less the smallest value over the groups, with an interval.
 
     Parameters
@@ -283,26 +255,10 @@ def max_difference(
     >>> round(c.value, 2), round(c.low, 2), round(c.high, 2), c.high_group, c.low_group
     (0.3, 0.16, 0.41, 0, 1)
     """
-    known = _known(values, interval)
-    k = int(known.sum())
-    if k < 2:
-        return _UNDEFINED
-    v = np.where(known, values, np.nan)
-    value, low, high = _spread(
-        v, interval, _simultaneous(k, confidence), normal_quantile((1 + confidence) / 2)
-    )
-    return Contrast(
-        float(value),
-        float(low),
-        float(high),
-        int(np.nanargmax(v)),
-        int(np.nanargmin(v)),
-    )
+    return _contrast(values, interval, spreads(values, interval, confidence=confidence))
 
 
-def min_ratio(
-    values: Floats, interval: GroupInterval, *, confidence: float
-) -> Contrast:
+def min_ratio(values: Floats, interval: GroupInterval, *, confidence: float) -> Contrast:
     """Return the smallest over the largest value of the groups, with an interval.
 
     Parameters
@@ -331,26 +287,10 @@ def min_ratio(
     >>> round(c.value, 2), round(c.low, 2), round(c.high, 2)
     (0.67, 0.55, 0.81)
     """
-    known = _known(values, interval)
-    k = int(known.sum())
-    if k < 2 or not np.nanmax(values[known]) > 0:
-        return _UNDEFINED
-    v = np.where(known, values, np.nan)
-    value, low, high = _smallest_ratio(
-        v, interval, _simultaneous(k, confidence), normal_quantile((1 + confidence) / 2)
-    )
-    return Contrast(
-        float(value),
-        float(low),
-        float(high),
-        int(np.nanargmax(v)),
-        int(np.nanargmin(v)),
-    )
+    return _contrast(values, interval, smallest_ratios(values, interval, confidence=confidence))
 
 
-def worst_difference(
-    rates: Sequence[tuple[Floats, GroupInterval]], *, confidence: float
-) -> Contrast:
+def worst_difference(rates: Sequence[tuple[Floats, GroupInterval]], *, confidence: float) -> Contrast:
     """Return the largest of several spreads over the same groups, with an interval (equalized odds).
 
     Parameters
@@ -371,57 +311,92 @@ def worst_difference(
     Measures on different rows are independent, so each low end is at Sidak's level, confidence^(1/m); the high ends
     need no correction, since the truth is the spread of one fixed measure.
     """
-    usable = [(v, i) for v, i in rates if _known(v, i).sum() >= 2]
-    if not usable:
+    found = [(v, i, max_difference(v, i, confidence=confidence)) for v, i in rates]
+    found = [one for one in found if not math.isnan(one[2].value)]
+    if not found:
         return _UNDEFINED
-    strict = confidence ** (1 / len(usable))
-    found = [max_difference(v, i, confidence=confidence) for v, i in usable]
-    low = (
-        max(max_difference(v, i, confidence=strict).low for v, i in usable)
-        if len(usable) > 1
-        else found[0].low
-    )
-    worst = max(found, key=lambda c: c.value)
-    return worst._replace(low=low, high=max(c.high for c in found))
+    worst = max((c for _, _, c in found), key=lambda c: c.value)
+    if len(found) == 1:
+        return worst
+    strict = confidence ** (1 / len(found))
+    low = max(max_difference(v, i, confidence=strict).low for v, i, _ in found)
+    return worst._replace(low=low, high=max(c.high for _, _, c in found))
 
 
-def _known(values: Floats, interval: GroupInterval) -> NDArray[np.bool_]:
-    """Which groups have a value and an interval."""
-    low, high = interval(1.0)
-    return ~(np.isnan(values) | np.isnan(low) | np.isnan(high))
+def spreads(values: Floats, interval: GroupInterval, *, confidence: float) -> tuple[Floats, Floats, Floats]:
+    """Return value, low and high of `max_difference` for many data sets at once, as simulations need.
+
+    Parameters
+    ----------
+    values : float array, shape (..., K)
+        One row per data set.
+    interval : GroupInterval
+        The groups' intervals; where `values` has leading axes, it is given an array of critical values, shape (..., 1).
+    confidence : float
+        Level of the intervals.
+
+    Returns
+    -------
+    value, low, high : float array, shape (...)
+    """
+    v, plain, strict = _known(values, interval, confidence)
+    # fmax and fmin pass over NaN, the groups and pairs that are undefined.
+    value = np.fmax.reduce(v, axis=-1) - np.fmin.reduce(v, axis=-1)
+    low = np.maximum(np.fmax.reduce(_lowest_differences(v, *strict), axis=(-2, -1)), 0.0)
+    high = -np.fmin.reduce(_lowest_differences(v, *plain), axis=(-2, -1))
+    return _if_two(v, value, low, high)
 
 
-def _simultaneous(k: int, confidence: float) -> float:
-    """Normal critical value that holds for all pairs of k groups at once."""
+def smallest_ratios(values: Floats, interval: GroupInterval, *, confidence: float) -> tuple[Floats, Floats, Floats]:
+    """Return value, low and high of `min_ratio` for many data sets at once; parameters as for `spreads`."""
+    v, plain, strict = _known(values, interval, confidence)
+    largest = np.fmax.reduce(v, axis=-1)
+    value = np.fmin.reduce(v, axis=-1) / np.where(largest > 0, largest, np.nan)
+    low = np.fmin.reduce(_lowest_ratios(v, *plain), axis=(-2, -1))
+    strongest = np.fmax.reduce(_lowest_ratios(v, *strict), axis=(-2, -1))
+    return _if_two(v, value, low, 1 / np.maximum(strongest, 1.0))
+
+
+def _known(
+    values: Floats, interval: GroupInterval, confidence: float
+) -> tuple[Floats, tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Values with NaN where a group has no interval, and the groups' intervals at the plain and simultaneous level."""
+    plain = interval(normal_quantile((1 + confidence) / 2))
+    v = np.where(np.isnan(plain[0]) | np.isnan(plain[1]), np.nan, values)
+    k = (~np.isnan(v)).sum(axis=-1)
+    if v.ndim == 1:
+        return v, plain, interval(simultaneous_quantile(confidence, int(k)))
+    table = np.array([simultaneous_quantile(confidence, i) for i in range(v.shape[-1] + 1)])
+    # A scalar for people's intervals; an array only here, where the number of defined groups varies by data set.
+    return v, plain, interval(table[k][..., None])
+
+
+def simultaneous_quantile(confidence: float, k: int) -> float:
+    """Return the normal critical value that holds for all pairs of `k` groups at once; 1.96 for two groups at 95 %.
+
+    Examples
+    --------
+    >>> [round(simultaneous_quantile(0.95, k), 3) for k in (2, 5, 10)]
+    [1.96, 2.728, 3.164]
+    """
     return studentized_range_quantile(confidence, max(k, 2)) / _SQRT2
 
 
-def _spread(
-    values: Floats, interval: GroupInterval, strict: float, plain: float
-) -> tuple[Floats, Floats, Floats]:
-    """Largest less smallest over the last axis and its interval; leading axes are data sets (see the benchmark)."""
-    low, _ = _differences(values, *interval(strict))
-    _, high = _differences(values, *interval(plain))
-    value = np.nanmax(values, axis=-1) - np.nanmin(values, axis=-1)
-    lowest = np.maximum(np.nanmax(low, axis=(-2, -1)), 0.0)
-    return value, lowest, np.nanmax(high, axis=(-2, -1))
+def _if_two(v: Floats, value: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
+    """NaN wherever fewer than two groups are defined, or the value is not."""
+    hide = np.where(((~np.isnan(v)).sum(axis=-1) >= 2) & ~np.isnan(value), 0.0, np.nan)
+    return value + hide, low + hide, high + hide
 
 
-def _smallest_ratio(
-    values: Floats, interval: GroupInterval, strict: float, plain: float
-) -> tuple[Floats, Floats, Floats]:
-    """Smallest over largest over the last axis and its interval; leading axes are data sets."""
-    _, high = _ratios(values, *interval(strict))
-    low, _ = _ratios(values, *interval(plain))
-    value = np.nanmin(values, axis=-1) / np.nanmax(values, axis=-1)
-    return (
-        value,
-        np.nanmin(low, axis=(-2, -1)),
-        np.minimum(np.nanmin(high, axis=(-2, -1)), 1.0),
-    )
+def _contrast(values: Floats, interval: GroupInterval, ends: tuple[Floats, Floats, Floats]) -> Contrast:
+    value, low, high = (float(x) for x in ends)
+    if math.isnan(value):
+        return _UNDEFINED
+    known = np.where(np.isnan(interval(1.0)[0]), np.nan, values)
+    return Contrast(value, low, high, int(np.nanargmax(known)), int(np.nanargmin(known)))
 
 
-# -- measures with no closed form ---------------------------------------------------------------------------------------
+# -- measures with no closed form -------------------------------------------------------------------------------------
 
 
 def multinomial(counts: Floats, replicates: int, rng: np.random.Generator) -> Floats:
@@ -455,9 +430,7 @@ def multinomial(counts: Floats, replicates: int, rng: np.random.Generator) -> Fl
         out=np.full(table.shape, 1 / table.shape[-1]),
         where=total[:, None] > 0,
     )
-    drawn = rng.multinomial(rows, shares, size=(replicates, len(table))).astype(
-        np.float64
-    )
+    drawn = rng.multinomial(rows, shares, size=(replicates, len(table))).astype(np.float64)
     scale = np.divide(total, rows, out=np.ones(len(total)), where=rows > 0)
     drawn *= scale[:, None]
     return drawn
@@ -511,11 +484,7 @@ def bootstrap_interval(
     below, above = (
         np.where(
             known,
-            np.sqrt(
-                2
-                * (np.maximum(side * away, 0.0) ** 2).sum(axis=0)
-                / usable.sum(axis=0).clip(1)
-            ),
+            np.sqrt(2 * (np.maximum(side * away, 0.0) ** 2).sum(axis=0) / usable.sum(axis=0).clip(1)),
             np.nan,
         )
         for side in (-1, 1)

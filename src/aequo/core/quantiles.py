@@ -63,9 +63,7 @@ def normal_quantile(p: float) -> float:
     if p > 0.5:  # the lower tail keeps its digits
         return -normal_quantile(1 - p)
     t = math.sqrt(-2 * math.log(p))
-    x = (2.515517 + t * (0.802853 + t * 0.010328)) / (
-        1 + t * (1.432788 + t * (0.189269 + t * 0.001308))
-    ) - t
+    x = (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t
     for _ in range(3):
         step = (normal_cdf(x) - p) * _SQRT2PI * math.exp(x * x / 2)
         x -= step / (1 + x * step / 2)
