@@ -67,10 +67,6 @@ class ColumnNumber:
     groups: tuple[GroupNumber, ...] = ()
 
 
-def _no_interval(confidence: float) -> Interval | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataCheck:
     """What one check of the data found for one group column or crossing.
@@ -119,7 +115,7 @@ class DataCheck:
     empty: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    bounds: Callable[[float], Interval | None] = field(default=_no_interval, repr=False, compare=False)
+    bounds: Callable[[float], Interval | None] = field(default=lambda _: None, repr=False, compare=False)
     words: Callable[[Status, Interval | None], str] = field(repr=False, compare=False)
 
     @property

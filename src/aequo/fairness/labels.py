@@ -208,8 +208,9 @@ def _words(
     value = float((difference**2).sum())
     ends = "" if interval is None else f" (interval {number(interval[0])} to {number(interval[1])})"
     most = (
-        f"{labels.column} is {shown(labels.classes[c])} for {percent(labels.inside[worst, c])} of {labels.names[worst]} "
-        f"and {percent(labels.overall[c])} of all rows: a squared difference of {number(value)}{ends}"
+        f"{labels.column} is {shown(labels.classes[c])} for {percent(labels.inside[worst, c])} of "
+        f"{labels.names[worst]} and {percent(labels.overall[c])} of all rows: a squared difference of "
+        f"{number(value)}{ends}"
     )
     if status is Status.PASS:
         return f"Labels are spread alike in the groups of {labels.subject}. Furthest: {most}, limit {number(limit)}."
@@ -250,7 +251,9 @@ def _labels(counts: Counts, by: By) -> _Labels:
     flat = groups.codes * shape[1] + codes
 
     def table(values: Floats | Ints) -> Floats:
-        cells: Floats = np.bincount(flat, values, minlength=shape[0] * shape[1]).reshape(shape)[:, kept]
+        cells: Floats = (
+            np.bincount(flat, values, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)[:, kept]
+        )
         return cells
 
     n = table(counts.n).sum(axis=1).astype(np.int64)
@@ -288,9 +291,7 @@ def _signed(labels: _Labels, i: int) -> Signed:
 
     def interval(z: float) -> Interval:
         p = np.array([labels.inside[i, 1], labels.outside[i, 1]])
-        low, high = wilson(
-            p * (trials := np.array([labels.trials[i], labels.others[i]])), trials, z
-        )
+        low, high = wilson(p * (trials := np.array([labels.trials[i], labels.others[i]])), trials, z)
         d = float(p[0] - p[1])
         # Newcombe: the arms of the two shares, squared and added.
         down = d - math.hypot(p[0] - low[0], high[1] - p[1])

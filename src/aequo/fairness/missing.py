@@ -156,7 +156,7 @@ def variance_interval(missing: Ints, n: Ints, z_low: float, z_high: float) -> In
     trials = n.astype(np.float64)
     p = missing / trials
     if len(p) == 2:
-        low, high = _difference(p, trials, z_low)
+        low = _difference(p, trials, z_low)[0]
         return low**2 / 4, _difference(p, trials, z_high)[1] ** 2 / 4
     deviation = float(np.std(p))
     ends = []
@@ -170,7 +170,11 @@ def variance_interval(missing: Ints, n: Ints, z_low: float, z_high: float) -> In
 
 def _column(name: str, missing: Ints, n: Ints) -> _Column:
     rates = missing / n
-    return _Column(name, missing, rates, float(np.var(rates)), lambda low, high: variance_interval(missing, n, low, high))
+
+    def bounds(z_low: float, z_high: float) -> Interval:
+        return variance_interval(missing, n, z_low, z_high)
+
+    return _Column(name, missing, rates, float(np.var(rates)), bounds)
 
 
 def _difference(p: Floats, trials: Floats, z: float) -> Interval:
@@ -189,9 +193,7 @@ def _largest(variance: Floats) -> float:
     return float(np.linalg.eigvalsh(centre @ (variance[:, None] * centre))[-1])
 
 
-def _numbers(
-    groups: Groups, missing: Ints, judged: Ints, min_size: int, confidence: float | None
-) -> list[GroupNumber]:
+def _numbers(groups: Groups, missing: Ints, judged: Ints, min_size: int, confidence: float | None) -> list[GroupNumber]:
     """Return one column's rate for each group; without a confidence level, rates of 0 that are taken as certain."""
     n = groups.n.astype(np.float64)
     low, high = (np.zeros(len(n)), np.zeros(len(n)))
@@ -264,7 +266,7 @@ def _words(
         f"{percent(worst.rates[most])} of {labels[most]}: a variance of {number(value)} over groups{ends}"
     )
     if status is Status.PASS:
-        return f"Values are missing about as often in every group of {subject}. Furthest: {runs}, limit {number(limit)}."
+        return f"Values are missing about as often in each group of {subject}. Furthest: {runs}, limit {number(limit)}."
     if status is Status.FAIL:
         return f"Values are missing more often in some groups of {subject}. {runs}, limit {number(limit)}."
     return f"{runs}; the data cannot tell whether that is within the limit of {number(limit)}."

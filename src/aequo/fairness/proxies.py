@@ -26,6 +26,11 @@ MOST_ROWS = 20_000
 MOST_GROUPS = 10
 """Of more groups than this, the largest are judged and the others are one."""
 
+_FOLDS = 5
+
+_SHARED = math.sqrt(1 + _FOLDS / (_FOLDS - 1))
+"""Folds learn from each other's rows, so areas vary more than on rows apart (Nadeau and Bengio's correction)."""
+
 _WIDE = 100
 """Texts with more different values than this are given to the model as rates of the groups, not as codes."""
 
@@ -50,7 +55,7 @@ def proxy_check(
     min_size: int = 20,
     seed: int = 0,
     missing: Collection[str] = ("",),
-    sampled_from: int | None = None,
+    sampled: bool = False,
 ) -> DataCheck:
     """Return how well the other columns predict the group: the largest area under the ROC curve over the groups.
 
@@ -72,8 +77,8 @@ def proxy_check(
         Seed of the folds and the model.
     missing : collection of str
         Texts that mean "missing".
-    sampled_from : int, optional
-        Rows of the whole table, if `columns` is a sample.
+    sampled : bool
+        Whether `columns` is a sample of the rows.
 
     Returns
     -------
@@ -87,14 +92,16 @@ def proxy_check(
     -----
     Gradient-boosted trees on five folds; each row is predicted by a model that has not seen it, and the area is the
     mean over folds. The interval is Newcombe's for the area (his method 5, a score interval on Hanley and McNeil's
-    variance); it takes the models as given, so it speaks of these columns and this kind of model, and a better model
-    might do better. Some group above the limit: Bonferroni over the groups; all below: no correction. Single columns
-    are scored by the group's rate per value or bin, from the other folds.
+    variance), half as wide again because the folds learn from each other's rows (Nadeau and Bengio). It speaks of these
+    columns and this kind of model: a better model might do better. Some group
+    above the limit: Bonferroni over the groups; all below: no correction. Single columns are scored by the group's
+    rate per value or bin, from the other folds.
 
     References
     ----------
     R. G. Newcombe (2006), "Confidence intervals for an effect size measure based on the Mann-Whitney statistic, part
-    2", Statistics in Medicine 25. J. A. Hanley and B. J. McNeil (1982), Radiology 143.
+    2", Statistics in Medicine 25. J. A. Hanley and B. J. McNeil (1982), Radiology 143. C. Nadeau and Y. Bengio (2003),
+    "Inference for the generalization error", Machine Learning 52.
 
     Examples
     --------
@@ -132,14 +139,14 @@ def proxy_check(
         except MissingExtra as error:
             why = f"Not judged: {error}"
     if why is not None:
-        return DataCheck(**shape, value=None, words=lambda status, interval: why)
+        return DataCheck(**shape, value=None, words=lambda *_: why)
     folds = _folds(y, seed)
     areas = _areas(features, y, len(task.classes), folds, seed)
     m = task.sizes
     family = 1 if len(task.classes) == 2 else len(task.judged)
 
     def of_group(g: int, z: float) -> Interval:
-        return area_interval(areas[g], int(m[g]), int(len(y) - m[g]), z)
+        return area_interval(areas[g], int(m[g]), int(len(y) - m[g]), z * _SHARED)
 
     def bounds(at: float) -> Interval:
         alpha = 1 - at
@@ -148,7 +155,7 @@ def proxy_check(
         return low, high
 
     best = max(task.judged, key=lambda g: (areas[g], task.classes[g]))
-    z = normal_quantile((1 + confidence) / 2)
+    z = normal_quantile((1 + confidence) / 2) * _SHARED
     singles = _singles(features, y == best, folds)[:5]
     single = tuple(
         ColumnNumber(column=name, value=a, interval=area_interval(a, int(m[best]), int(len(y) - m[best]), z), n=len(y))
@@ -159,7 +166,7 @@ def proxy_check(
         value=areas[best],
         measures={"proxy_auc": _numbers(task, areas, named, z, min_size, len(y))},
         columns=single,
-        notes=_notes(subject, left_out, len(columns[by[0]]), sampled_from, task),
+        notes=_notes(subject, left_out, len(columns[by[0]]), sampled, task),
         bounds=bounds,
         words=lambda status, interval: _words(
             subject, task.classes[best], areas[best], single, len(features), status, interval, limit
@@ -265,7 +272,7 @@ def _folds(y: Ints, seed: int) -> Ints:
     rng = np.random.default_rng(seed)
     for c in np.unique(y):
         rows = np.flatnonzero(y == c)
-        fold[rng.permutation(rows)] = np.arange(len(rows)) % 5
+        fold[rng.permutation(rows)] = np.arange(len(rows)) % _FOLDS
     return fold
 
 
@@ -279,12 +286,12 @@ def _areas(features: Sequence[Encoded], y: Ints, k: int, folds: Ints, seed: int)
     width = plain.shape[1] + len(wide) * (1 if k == 2 else k)
     categorical = np.zeros(width, dtype=bool)
     categorical[: len(narrow)] = [c.levels > 2 for c in narrow]
-    found = np.zeros((5, k))
-    for f in range(5):
+    found = np.zeros((_FOLDS, k))
+    for f in range(_FOLDS):
         train, test = folds != f, folds == f
         x = np.concatenate([plain, *(_rates(c, y, k, folds, f) for c in codes)], axis=1)
         model = ensemble.HistGradientBoostingClassifier(
-            max_iter=max(16, 80 // k),
+            max_iter=max(20, 160 // k),
             learning_rate=0.15,
             max_leaf_nodes=15,
             max_bins=127,
@@ -305,12 +312,12 @@ def _areas(features: Sequence[Encoded], y: Ints, k: int, folds: Ints, seed: int)
 def _rates(codes: Ints, y: Ints, k: int, folds: Ints, out: int) -> Floats:
     """Return a text's rates of the classes as features, for each row from folds that neither hold it nor are `out`."""
     size = int(codes.max()) + 1
-    tables = np.zeros((5, size, k))
+    tables = np.zeros((_FOLDS, size, k))
     np.add.at(tables, (folds, codes, y), 1.0)
     learned = tables.sum(axis=0) - tables[out]
     prior = learned.sum(axis=0) / learned.sum()
     rates = np.zeros((len(y), k))
-    for f in range(5):
+    for f in range(_FOLDS):
         rows = folds == f
         table = learned if f == out else learned - tables[f]
         smooth = (table + 5 * prior) / (table.sum(axis=1, keepdims=True) + 5)
@@ -325,7 +332,7 @@ def _singles(features: Sequence[Encoded], positive: Any, folds: Ints) -> list[tu
     for column in features:
         codes = column.binned(32)
         areas = []
-        for f in range(5):
+        for f in range(_FOLDS):
             test = folds == f
             table = np.zeros((int(codes.max()) + 1, 2))
             np.add.at(table, (codes[~test], target[~test]), 1.0)
@@ -360,15 +367,13 @@ def _numbers(
     return tuple(out)
 
 
-def _notes(
-    subject: str, left_out: Sequence[str], rows: int, sampled_from: int | None, task: _Task
-) -> tuple[str, ...]:
+def _notes(subject: str, left_out: Sequence[str], rows: int, sampled: bool, task: _Task) -> tuple[str, ...]:
     notes = [
         "Proxies were sought with gradient-boosted trees, each row predicted by a model that has not seen it; a better "
         "model might find more."
     ]
-    if sampled_from is not None and sampled_from > rows:
-        notes.append(f"Proxies were sought in a random sample of {rows:,} of {sampled_from:,} rows.")
+    if sampled:
+        notes.append(f"Proxies were sought in a random sample of {rows:,} rows.")
     if left_out:
         notes.append(f"Not used as proxies, since the value differs in every row: {', '.join(left_out)}.")
     if "(other groups)" in task.classes:

@@ -231,7 +231,7 @@ def reference_population(
     w = np.array([members.w[present[v]] if v in present else 0.0 for v in names])
     w2 = np.array([members.w2[present[v]] if v in present else 0.0 for v in names])
     n = [int(members.n[present[v]]) if v in present else 0 for v in names]
-    p, q = w / total, np.array([shares.get(v, 0.0) for v in names])
+    p, q = w / total, np.array([shares.get(str(v), 0.0) for v in names])
     trials = effective_trials(w, w2)
     kish = float(total**2 / w2.sum())
     value = float(np.abs(p - q).sum() / 2)
@@ -350,8 +350,8 @@ def _members(counts: Counts, by: By) -> _Members:
         groups=groups,
         named=~groups.missing,
         n=groups.n,
-        w=np.bincount(groups.codes, counts.weights, minlength=size),
-        w2=np.bincount(groups.codes, counts.squares, minlength=size),
+        w=np.bincount(groups.codes, counts.weights, minlength=size).astype(np.float64),
+        w2=np.bincount(groups.codes, counts.squares, minlength=size).astype(np.float64),
     )
 
 
@@ -392,9 +392,7 @@ def _too_few(members: _Members, total: float) -> str:
     if total <= 0:
         return "Not judged: all rows have weight 0."
     only = members.groups.labels[named[0]]
-    return (
-        f"Not judged: {only} is the only group of {subject} in the data, which cannot say whether others should be there."
-    )
+    return f"Not judged: {only} is the only group of {subject}, so the data cannot say whether others should be there."
 
 
 def _unjudged(
@@ -408,7 +406,7 @@ def _unjudged(
         limit=limit,
         limit_is_floor=floor,
         confidence=confidence,
-        words=lambda status, interval: why,
+        words=lambda *_: why,
     )
 
 
