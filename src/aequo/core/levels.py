@@ -23,7 +23,7 @@ def level(value: Any, *, missing: Collection[str] = ("",)) -> Level:
 
     pandas turns an integer column with a gap into floats, DuckDB keeps integers, Spark calls a date something else: the
     same data must give the same groups, so values become text by fixed rules. Whole floats are written as integers,
-    midnight time stamps as dates, booleans as ``True`` and ``False``, and text is put into Unicode normal form C.
+    midnight time stamps as dates, time stamps with a zone in UTC, booleans as ``True`` and ``False``, and text is put into Unicode normal form C.
 
     Parameters
     ----------
@@ -43,6 +43,8 @@ def level(value: Any, *, missing: Collection[str] = ("",)) -> Level:
     if value is None:
         return None
     if hasattr(value, "item") and not isinstance(value, (dt.date, dt.timedelta)):  # numpy scalars
+        if type(value).__name__ == "datetime64":  # in nanoseconds its item is a bare integer
+            value = value.astype("datetime64[us]")
         value = value.item()
         if isinstance(value, str):
             return level(value, missing=missing)
@@ -64,7 +66,7 @@ def level(value: Any, *, missing: Collection[str] = ("",)) -> Level:
         clock = value.time()
         if value.tzinfo is None and clock == dt.time(0):
             return value.date().isoformat()
-        return dt.datetime.isoformat(value)
+        return dt.datetime.isoformat(value if value.tzinfo is None else value.astimezone(dt.UTC))
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, bytes):
