@@ -156,14 +156,14 @@ def speed(rows: int, repeats: int, slow: bool) -> None:
 
 def bootstrap(rows: int) -> None:
     """A thousand replicates of the selection rates of all crossed groups, resampling cells instead of rows."""
-    from aequo.core.intervals import multinomial_bootstrap
+    from aequo.core.intervals import multinomial
 
     counts = Table.of(data(rows)).counts(group=list(GROUPS), label="y", prediction="d", task="binary")
     outcomes = Outcomes.of(counts, favourable=1)
     cells = outcomes.n[:, :2, :2].reshape(len(outcomes.groups), 4).astype(np.float64)
 
     def work() -> object:
-        return multinomial_bootstrap(cells, 1000, np.random.default_rng(0))
+        return multinomial(cells, 1000, np.random.default_rng(0))
 
     seconds = cpu(work, 9)
     print(f"\n1,000 bootstrap replicates of {len(cells)} groups x 4 cells: {1000 * seconds:.2f} ms (target under 10)")

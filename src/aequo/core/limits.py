@@ -57,6 +57,7 @@ LIMITS: Mapping[str, Limit] = MappingProxyType(
         "reference_population": Limit(0.1, 0, 1, "total variation from the population's shares"),
         "proxies": Limit(0.8, 0.5, 1, "area under the ROC curve of the best guess of a group from other columns"),
         "duplicates": Limit(0.01, 0, 1, "share of rows in equal sets that straddle groups"),
+        "label_noise": Limit(0.01, 0, 1, "share of rows in equal sets with different labels"),
     }
 )
 """Every check that has a limit, by the key that sets it in ``[limits]``."""

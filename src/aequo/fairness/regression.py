@@ -47,9 +47,9 @@ def _regression(check: str, values: tuple[Any, Any, Any], options: Options) -> M
         if sensitive is None or (both and second is None):
             raise InputError(f"expected ({'y_true, y_pred' if both else 'y_pred'}, sensitive) arrays or counts; got fewer.")
         counts = count_arrays(columns, sensitive, weight, task="regression")
-    if "y" not in counts.sums:
+    if "y" not in counts.sums and "p" not in counts.sums:
         raise InputError(f"{check} is about a numeric outcome; count with task='regression'.")
-    if not counts.sums["p_n"].any():
+    if "p_n" not in counts.sums or not counts.sums["p_n"].any():
         if both:
             raise InputError(f"{check} needs predictions beside the labels.")
         name = "mean_label"
@@ -62,7 +62,8 @@ def outcome_scale(counts: Counts) -> float:
     Of the labels where there are any, else of the predictions. Regression differences are in this unit, so that one
     limit serves every outcome.
     """
-    first, second, number = ("y", "yy", "y_n") if counts.sums["y_n"].any() else ("p", "pp", "p_n")
+    labelled = "y_n" in counts.sums and counts.sums["y_n"].any()
+    first, second, number = ("y", "yy", "y_n") if labelled else ("p", "pp", "p_n")
     rows = counts.sums[number].sum()
     if rows <= 0:
         return 1.0

@@ -53,7 +53,8 @@ def sentence(metric: Metric, status: Status, interval: tuple[float, float] | Non
     share = not decisive.name.startswith(_NOT_SHARES)
     text = _range(metric, decisive, share)
     if interval is not None:
-        text += f" (interval {_amount(interval[0], metric, share)} to {_amount(interval[1], metric, share)})"
+        low, high = (_amount(end, metric, share) for end in interval)
+        text += f" (interval {low.partition(' ')[0]} to {high})"
     limit = _amount(metric.limit, metric, share)
     words = {
         Status.PASS: f"within the limit of {limit}",

@@ -205,7 +205,7 @@ def _settle(policy: Policy, counts: Counts) -> tuple[Policy, str]:
         groups = counts.groups(column)
         if name not in groups.labels:
             _unknown_reference(column, name, groups.labels)
-    if "y_n" in counts.sums:
+    if counts.sums.keys() & {"y_n", "p_n"}:
         return policy, "regression"
     label, prediction = counts.role("label"), counts.role("prediction")
     decision = prediction or label
@@ -269,7 +269,7 @@ def _questions(counts: Counts, by: tuple[str, ...], policy: Policy, kind: str) -
     reference = policy.groups.reference.get(by[0]) if len(by) == 1 else None
     how: dict[str, Any] = {"confidence": policy.statistics.confidence, "reference": reference, "min_size": size}
     if kind == "regression":
-        both = counts.sums["scored"].any()
+        both = "scored" in counts.sums and bool(counts.sums["scored"].any())
         names = [c for c, (_, needs) in regression.REGRESSION.items() if both or not needs]
         functions = {
             "mean-outcome-parity": regression.mean_outcome_parity,

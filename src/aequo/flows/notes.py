@@ -27,7 +27,7 @@ def method_notes(
 ) -> tuple[str, ...]:
     """Return the notes, one sentence or two each."""
     s, g = policy.statistics, policy.groups
-    level = f"{100 * s.confidence:g} %"
+    level = f"{100 * s.confidence:g}%"
     required = sum(f.required for f in findings)
     notes = [
         f"Intervals are at {level}. A rate of one group has Wilson's interval; a difference or ratio over several groups "
@@ -39,7 +39,7 @@ def method_notes(
     if s.multiplicity == "holm":
         notes.append(
             f"The {required} required findings are decided together (Holm), so that the chance of any wrong PASS or FAIL "
-            f"among them is at most {100 - 100 * s.confidence:g} %; the other {len(findings) - required} likewise among "
+            f"among them is at most {100 - 100 * s.confidence:g}%; the other {len(findings) - required} likewise among "
             "themselves."
         )
     else:
