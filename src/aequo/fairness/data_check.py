@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from aequo.core.finding import Status
 from aequo.fairness.judge import judge
 
-__all__ = ["ColumnNumber", "DataCheck", "GroupNumber", "Interval", "listing", "number", "percent"]
+__all__ = ["ColumnNumber", "DataCheck", "GroupNumber", "Interval", "called", "listing", "number", "percent"]
 
 Interval = tuple[float, float]
 
@@ -185,6 +185,18 @@ def number(value: float) -> str:
     digits = 3 if abs(value) >= 0.001 else min(-math.floor(math.log10(abs(value))), 9)
     text = f"{value:.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def called(subject: str, group: str) -> str:
+    """Return a group's name as it can stand in a sentence: a bare number or truth value gets its column.
+
+    Examples
+    --------
+    >>> called("race", "black"), called("male", "0"), called("race × male", "black · 0")
+    ('black', 'male = 0', 'black · 0')
+    """
+    speaks = any(c.isalpha() for c in group) and group not in ("True", "False")
+    return group if speaks or " · " in group else f"{subject} = {group}"
 
 
 def listing(names: Sequence[str], *, most: int = 3) -> str:

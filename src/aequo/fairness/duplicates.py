@@ -74,7 +74,7 @@ def duplicates(
         exclude,
         check="duplicates",
         subject=subject,
-        differ=f"have another {subject}",
+        other=f"a row of another {subject}",
         limit=limit,
         confidence=confidence,
         seed=seed,
@@ -126,7 +126,7 @@ def label_noise(
         exclude,
         check="label-noise",
         subject=label,
-        differ=f"have another {label}",
+        other=f"a row with another {label}",
         limit=limit,
         confidence=confidence,
         seed=seed,
@@ -140,7 +140,7 @@ def _check(
     *,
     check: str,
     subject: str,
-    differ: str,
+    other: str,
     limit: float,
     confidence: float,
     seed: int,
@@ -186,7 +186,7 @@ def _check(
         left_out=left_out,
         notes=tuple(notes),
         bounds=bounds,
-        words=lambda status, interval: _words(found, len(compared), differ, status, interval, limit),
+        words=lambda status, interval: _words(found, len(compared), other, status, interval, limit),
     )
 
 
@@ -207,18 +207,16 @@ def _unmeasurable(
     return None
 
 
-def _words(
-    found: Duplicates, columns: int, differ: str, status: Status, interval: Interval | None, limit: float
-) -> str:
+def _words(found: Duplicates, columns: int, other: str, status: Status, interval: Interval | None, limit: float) -> str:
     """Return the sentence for equal rows."""
-    other = "the other column" if columns == 1 else f"all {columns} other columns"
+    everywhere = "the one other column" if columns == 1 else f"all {columns} other columns"
     if not found.straddling:
-        said = f"None of the {found.rows:,} rows equals one in {other} that would {differ}"
+        said = f"None of the {found.rows:,} rows equals {other} in {everywhere}"
         ends = "" if interval is None else f" (interval to {percent(interval[1])})"
     else:
         said = (
-            f"{percent(found.straddling / found.rows)} of the {found.rows:,} rows ({found.straddling:,}) equal another "
-            f"in {other} but {differ}"
+            f"{percent(found.straddling / found.rows)} of the {found.rows:,} rows ({found.straddling:,}) equal {other} "
+            f"in {everywhere}"
         )
         ends = "" if interval is None else f" (interval {percent(interval[0])} to {percent(interval[1])})"
     if status is Status.PASS:

@@ -13,7 +13,7 @@ from aequo.core.finding import Status
 from aequo.core.intervals import normal_quantile, wilson
 from aequo.core.levels import Level, shown
 from aequo.errors import InputError
-from aequo.fairness.data_check import DataCheck, GroupNumber, Interval, number, percent
+from aequo.fairness.data_check import DataCheck, GroupNumber, Interval, called, number, percent
 from aequo.fairness.shares import By
 
 __all__ = ["label_divergence"]
@@ -209,7 +209,7 @@ def _words(
     ends = "" if interval is None else f" (interval {number(interval[0])} to {number(interval[1])})"
     most = (
         f"{labels.column} is {shown(labels.classes[c])} for {percent(labels.inside[worst, c])} of "
-        f"{labels.names[worst]} and {percent(labels.overall[c])} of all rows: a squared difference of "
+        f"{called(labels.subject, labels.names[worst])} and {percent(labels.overall[c])} of all rows: a squared difference of "
         f"{number(value)}{ends}"
     )
     if status is Status.PASS:

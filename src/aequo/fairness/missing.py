@@ -11,7 +11,7 @@ import numpy as np
 from aequo.core.counts import Floats, Groups, Ints
 from aequo.core.finding import Status
 from aequo.core.intervals import normal_quantile, wilson
-from aequo.fairness.data_check import ColumnNumber, DataCheck, GroupNumber, Interval, number, percent
+from aequo.fairness.data_check import ColumnNumber, DataCheck, GroupNumber, Interval, called, number, percent
 from aequo.fairness.shares import widest_half
 
 __all__ = ["missing_rates", "variance_interval"]
@@ -112,7 +112,7 @@ def missing_rates(
         )
     none = np.zeros(len(groups), dtype=np.int64)
     numbers = list(per_column[0].groups) if worst else _numbers(groups, none, judged, min_size, None)
-    labels = [groups.labels[i] for i in judged]
+    labels = [called(groups.subject, groups.labels[i]) for i in judged]
     return DataCheck(
         check="missing-rate-variance",
         subject=groups.subject,

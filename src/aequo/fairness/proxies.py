@@ -15,7 +15,7 @@ from aequo.core.finding import Status
 from aequo.core.intervals import normal_quantile
 from aequo.core.levels import Level, sort_levels
 from aequo.errors import MissingExtra, need
-from aequo.fairness.data_check import ColumnNumber, DataCheck, GroupNumber, Interval, listing, number, percent
+from aequo.fairness.data_check import ColumnNumber, DataCheck, GroupNumber, Interval, called, listing, number, percent
 from aequo.fairness.encoding import Encoded, encode, members
 
 __all__ = ["MOST_GROUPS", "MOST_ROWS", "area_interval", "area_under_curve", "proxy_check"]
@@ -396,7 +396,7 @@ def _words(
     """Return the sentence for `proxy_check`."""
     ends = "" if interval is None else f" (interval {percent(interval[0])} to {percent(interval[1])})"
     other = "the other column tells" if features == 1 else f"the {features} other columns together tell"
-    tells = f"{other} {group} from the rest in {percent(area)} of pairs{ends}, where guessing has 50%"
+    tells = f"{other} {called(subject, group)} from the rest in {percent(area)} of pairs{ends}, where guessing has 50%"
     strong = [f"{c.column} ({number(c.value)})" for c in singles if c.value > 0.55][:3]
     alone = f" Strongest alone, by area under the curve: {', '.join(strong)}." if strong and features > 1 else ""
     if status is Status.PASS:

@@ -16,7 +16,7 @@ from aequo.core.finding import Status
 from aequo.core.intervals import normal_quantile, wilson
 from aequo.core.levels import level, shown
 from aequo.errors import InputError
-from aequo.fairness.data_check import DataCheck, GroupNumber, Interval, listing, number, percent
+from aequo.fairness.data_check import DataCheck, GroupNumber, Interval, called, listing, number, percent
 
 __all__ = ["MOST_EMPTY", "effective_trials", "reference_population", "representation", "widest_half"]
 
@@ -105,6 +105,7 @@ def representation(
     rows = members.rows
     hidden = (n > 0) & (n < suppress_below)
     labels = [members.groups.labels[i] for i in named]
+    said = [called(subject, label) for label in labels]
     family = len(named) + len(empty)
 
     def bounds(at: float) -> Interval:
@@ -122,12 +123,12 @@ def representation(
     published = [*shares[~hidden], *[(suppress_below - 1) / rows] * bool(hidden.any()), *[0.0] * bool(empty)]
     order = sorted(range(len(named)), key=lambda i: (shares[i], labels[i]))
     texts = [f"fewer than {suppress_below} rows" if hidden[i] else percent(shares[i]) for i in range(len(named))]
-    below = [f"{labels[i]} ({texts[i]})" for i in order if shares[i] < limit]
+    below = [f"{said[i]} ({texts[i]})" for i in order if shares[i] < limit]
 
     def words(status: Status, interval: Interval | None) -> str:
         of = f"of the {rows:,} rows" + ("" if counts.w is None else " (weighted)")
         nobody = f" Nobody is {listing(empty)}." if empty else ""
-        least = f"{labels[order[0]]} with {texts[order[0]]}"
+        least = f"{said[order[0]]} with {texts[order[0]]}"
         if status is Status.PASS:
             return f"Every group of {subject} makes up at least {percent(limit)} {of}; the smallest is {least}.{nobody}"
         if status is Status.FAIL:
@@ -275,9 +276,9 @@ def _population_words(
 ) -> Any:
     """Return the sentences for `reference_population`."""
     far = int(np.argmax(np.abs(p - q)))
-    most = f"{labels[far]} is {percent(p[far])} of the rows and {percent(q[far])} of the population"
-    strange = [labels[i] for i in range(len(labels)) if q[i] == 0 and n[i]]
-    absent = [labels[i] for i in range(len(labels)) if q[i] > 0 and not n[i]]
+    most = f"{called(subject, labels[far])} is {percent(p[far])} of the rows and {percent(q[far])} of the population"
+    strange = [called(subject, labels[i]) for i in range(len(labels)) if q[i] == 0 and n[i]]
+    absent = [called(subject, labels[i]) for i in range(len(labels)) if q[i] > 0 and not n[i]]
     extra = f" The population has no {listing(strange)}." if strange else ""
     extra += f" The data have no {listing(absent)}." if absent else ""
 
