@@ -1,0 +1,228 @@
+"""An assessment as one HTML page: no script, no remote request, as large for a hundred million rows as for a thousand."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from aequo.core.finding import Finding, Status
+from aequo.report import words
+from aequo.report.figures import Budget, block_context
+from aequo.report.result import Assessment
+from aequo.report.svg import limit_bar
+from aequo.report.view import blocks, ranked, tally, unjudged
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["to_html"]
+
+MOST_JSON = 250_000
+"""A larger result is embedded without its per-group table, which findings.json holds."""
+
+MOST_FINDINGS = 60
+"""So many findings are shown with a bar and a sentence; of more, those that pass are one line each."""
+
+MOST_LINES = 300
+
+
+def to_html(assessment: Assessment, *, fragment: bool = False) -> str:
+    """Return the report as HTML.
+
+    Parameters
+    ----------
+    assessment : Assessment
+        The result.
+    fragment : bool
+        A piece to be shown inside another page, such as a notebook: styles that touch nothing else, and neither
+        ``<html>`` nor the result as JSON. Otherwise a whole page.
+
+    Returns
+    -------
+    str
+        UTF-8 text; self-contained.
+    """
+    found = ranked(assessment.findings)
+    budget = Budget()
+    parts = [block_context(block, assessment.policy, budget) for block in blocks(assessment)]
+    context: dict[str, Any] = {
+        "fragment": fragment,
+        "css": _css(fragment),
+        "title": _title(assessment),
+        "system": assessment.policy.system,
+        "verdict": assessment.verdict,
+        "head": words.headline(assessment),
+        "tally": [
+            {"status": s.value, "glyph": words.GLYPHS[s], "word": words.WORDS[s], "n": n, "means": words.MEANINGS[s]}
+            for s, n in tally(found)
+        ],
+        "glyph": words.GLYPHS[assessment.verdict],
+        "facts": facts(assessment),
+        "findings": _findings(found, assessment),
+        "confidence": f"{100 * assessment.policy.statistics.confidence:g}%",
+        "single": [b for b in parts if not b["crossed"]],
+        "crossed": [b for b in parts if b["crossed"]],
+        "data_blocks": [b for b in parts if b["data"]],
+        "unjudged": unjudged(assessment),
+        "notes": [words.plain(n) for n in assessment.notes],
+        "policy": _flat(assessment.policy.to_dict()),
+        "policy_digest": assessment.policy.digest(),
+        "data": assessment.data,
+        "files": [(words.plain(k), v) for k, v in assessment.data.files.items()],
+        "reproduce": words.plain(assessment.reproduce),
+        "version": assessment.version,
+        "json": "" if fragment else _json(assessment),
+    }
+    text: str = _environment().get_template("report.html.j2").render(context)
+    return text
+
+
+@functools.cache
+def _environment() -> Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("aequo.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = words.plain
+    return environment
+
+
+@functools.cache
+def _css(fragment: bool) -> Any:
+    from markupsafe import Markup
+
+    text = _environment().get_template("style.css.j2").render(fragment=fragment)
+    return Markup(re.sub(r"\n\s*", "\n", text).strip())  # noqa: S704 - our own style sheet, with nothing of the user's
+
+
+def _title(assessment: Assessment) -> str:
+    return words.plain(assessment.policy.system.name or assessment.data.source)
+
+
+def facts(assessment: Assessment) -> list[tuple[str, str]]:
+    """Return what was assessed, as pairs of name and text."""
+    d, policy = assessment.data, assessment.policy
+    columns = {k: v for k, v in d.columns.items() if v}
+    decision = next((columns[k] for k in ("prediction", "score", "label") if k in columns), "")
+    if "score" in columns and "prediction" not in columns and d.threshold is not None:
+        decision = f"{decision} ≥ {d.threshold:g}"
+    elif d.favourable is not None:
+        decision = f"{decision} = {d.favourable}"
+    out = [("Rows", words.thousands(d.rows)), ("Favourable decision" if d.favourable else "Outcome", decision)]
+    if "label" in columns and ("prediction" in columns or "score" in columns):
+        favourable = f" = {d.favourable}" if d.favourable is not None else ""
+        out.append(("True outcome", f"{columns['label']}{favourable}"))
+    out.append(("Groups", words.joined([str(c) for c in columns.get("groups", ())], most=6)))
+    out += [(k.capitalize(), _text(columns[k])) for k in ("controls", "weight") if k in columns]
+    out.append(("Confidence", f"{100 * policy.statistics.confidence:g}%"))
+    return [(name, words.plain(text)) for name, text in out if text]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ", ".join(str(v) for v in value)
+
+
+# -- findings ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One finding as the template shows it."""
+
+    id: str
+    status: str
+    glyph: str
+    word: str
+    title: str
+    why: str
+    value: str
+    interval: str
+    limit: str
+    n: str
+    required: bool
+    bar: Any
+
+
+def _findings(found: Sequence[Finding], assessment: Assessment) -> dict[str, Any]:
+    """Split findings into those to show at once, those folded, and those that are one line each."""
+    open_, passed = [f for f in found if f.status is not Status.PASS], [f for f in found if f.status is Status.PASS]
+    if not open_ or len(passed) <= 2:
+        open_, passed = list(found), []
+    full = open_[:MOST_FINDINGS]
+    lines = [*open_[MOST_FINDINGS:], *(passed if len(found) > MOST_FINDINGS else ())]
+    confidence = assessment.policy.statistics.confidence
+    return {
+        "open": [_item(f, confidence) for f in full],
+        "passed": [] if len(found) > MOST_FINDINGS else [_item(f, confidence) for f in passed],
+        "lines": [_item(f, confidence) for f in lines[:MOST_LINES]],
+        "beyond": max(0, len(lines) - MOST_LINES),
+    }
+
+
+def _item(f: Finding, confidence: float) -> _Item:
+    value, interval, limit = words.finding_value(f), words.finding_interval(f), words.finding_limit(f)
+    return _Item(
+        id=words.plain(f.id),
+        status=f.status.value,
+        glyph=words.GLYPHS[f.status],
+        word=words.WORDS[f.status],
+        title=words.finding_title(f),
+        why=words.plain(f.why),
+        value=value,
+        interval=interval if f.value is not None else "",
+        limit=limit,
+        n=words.thousands(f.n),
+        required=f.required,
+        bar=_bar(f, f"{value}, {100 * confidence:g}% interval {interval}, limit {limit}"),
+    )
+
+
+def _bar(f: Finding, title: str) -> Any:
+    from markupsafe import Markup
+
+    if f.value is None or f.limit is None:
+        return ""
+    unit = words.check_unit(f.check)
+    bounds = (0.5, 1.0) if f.check == "proxies" else (0.0, 1.0) if unit == "ratio" else (0.0, float("inf"))
+    bar = limit_bar(
+        f.value, f.interval, f.limit, floor=words.is_floor(f), status=f.status, title=title, bounds=bounds
+    )
+    return Markup(bar)  # noqa: S704 - svg.py escapes what it is given
+
+
+# -- what the page ends with ------------------------------------------------------------------------------------------
+
+
+def _flat(plain: Any, path: str = "") -> list[tuple[str, str]]:
+    """Turn the nested policy into lines of key and value."""
+    if isinstance(plain, dict):
+        return [pair for k, v in plain.items() for pair in _flat(v, f"{path}.{k}" if path else str(k))]
+    if isinstance(plain, list):
+        text = ", ".join(str(v) for v in plain[:200])
+        return [(words.plain(path), words.plain(text) or "none")]
+    return [(words.plain(path), "not set" if plain is None or plain == "" else words.plain(str(plain)))]
+
+
+def _json(assessment: Assessment) -> Any:
+    """Return the result as JSON that cannot end the element it stands in."""
+    from markupsafe import Markup
+
+    plain = assessment.to_dict()
+    raw = msgspec.json.encode(plain)
+    for key in ("groups", "findings"):
+        if len(raw) <= MOST_JSON:
+            break
+        plain[f"{key}_left_out"] = len(plain.pop(key))
+        raw = msgspec.json.encode(plain)
+    text = raw.decode().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return Markup(text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))  # noqa: S704 - escaped just above

@@ -1,0 +1,493 @@
+"""How a result is put into words and figures, once for every view: titles, numbers, intervals, status words, verdict.
+
+Terminal, Markdown and HTML take their text from here, so that they cannot disagree on a number.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aequo.core.finding import Finding, Status
+from aequo.report.result import Assessment, GroupRow, Measure
+
+__all__ = [
+    "GLYPHS",
+    "MEANINGS",
+    "WORDS",
+    "Headline",
+    "Unit",
+    "amount",
+    "check_title",
+    "check_unit",
+    "finding_interval",
+    "finding_limit",
+    "finding_title",
+    "finding_value",
+    "group_count",
+    "headline",
+    "is_floor",
+    "joined",
+    "lowered",
+    "measure_amount",
+    "measure_count",
+    "measure_interval",
+    "measure_title",
+    "measure_unit",
+    "measure_value",
+    "name",
+    "plain",
+    "signed",
+    "span",
+    "subject_title",
+    "thousands",
+    "with_unit",
+]
+
+Unit = Literal["percent", "points", "ratio", "sd", "number"]
+Span = tuple[float, float]
+
+THIN = "\u202f"  # a narrow space at which lines do not break
+MINUS = "\u2212"
+
+GLYPHS = {Status.PASS: "✓", Status.WARN: "!", Status.FAIL: "✕", Status.UNKNOWN: "?"}
+WORDS = {Status.PASS: "Pass", Status.WARN: "Warning", Status.FAIL: "Fail", Status.UNKNOWN: "Unknown"}
+MEANINGS = {
+    Status.PASS: "within the limit",
+    Status.WARN: "beyond the limit of an advisory check",
+    Status.FAIL: "beyond the limit",
+    Status.UNKNOWN: "the data cannot tell",
+}
+
+# Titles that prettifying the name would get wrong, or that a reader knows under other words.
+_CHECKS = {
+    "equalized-odds": "Equalised odds",
+    "auc-parity": "AUC parity",
+    "theil-index": "Theil index",
+    "reference-population": "Difference from the population",
+    "missing-rate-variance": "Missing data by group",
+    "label-divergence": "Label divergence",
+    "mean-outcome-parity": "Mean outcome parity",
+    "small-groups": "Groups too small to judge",
+    "proxies": "Proxies for the group",
+    "duplicates": "Duplicates across groups",
+}
+_MEASURES = {
+    "base_rate": "Favourable labels",
+    "positive_predictive_value": "Positive predictive value",
+    "auc": "Area under the ROC curve",
+    "error_ratio": "False negatives per false positive",
+    "theil_index": "Theil index",
+    "share": "Share of rows",
+    "share_difference": "Difference from the population's share",
+    "missing_rate": "Missing values",
+    "mean_label": "Mean outcome",
+}
+_CHECK_UNITS: dict[str, Unit] = {
+    "disparate-impact": "ratio",
+    "treatment-equality": "ratio",
+    "representation": "percent",
+    "reference-population": "percent",
+    "duplicates": "percent",
+    "calibration": "percent",
+    "small-groups": "percent",
+    "mean-outcome-parity": "sd",
+    "error-parity": "sd",
+    "residual-parity": "sd",
+    "auc-parity": "number",
+    "generalised-entropy": "number",
+    "theil-index": "number",
+    "label-divergence": "number",
+    "missing-rate-variance": "number",
+    "proxies": "number",
+    "demographic-parity": "points",
+    "equal-opportunity": "points",
+    "equalized-odds": "points",
+    "false-positive-rate-parity": "points",
+    "false-negative-rate-parity": "points",
+    "predictive-parity": "points",
+    "accuracy-parity": "points",
+    "balanced-accuracy-parity": "points",
+    "conditional-parity": "points",
+}
+_FLOORS = frozenset({"disparate-impact", "treatment-equality", "representation"})
+_PERCENTS = frozenset({"accuracy", "balanced_accuracy", "positive_predictive_value", "calibration_error", "share"})
+
+
+_JOINERS = "\u200c\u200d\u200e\u200f"  # names in Persian, Indic and right-to-left scripts need them
+
+
+# -- text -------------------------------------------------------------------------------------------------------------
+
+
+def plain(text: str) -> str:
+    r"""Return text that is safe to show: control characters and direction overrides are spelled out.
+
+    A group can be called anything. An escape sequence would reach the terminal, a NUL is not allowed in HTML or XML,
+    and an override would turn the rest of the line around.
+
+    Examples
+    --------
+    >>> plain("a\x1b[31mb"), plain("two\nlines"), plain("naïve")
+    ('a\\x1b[31mb', 'two\\nlines', 'naïve')
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c.encode("unicode_escape").decode() if _hidden(c) else c for c in text)
+
+
+def _hidden(char: str) -> bool:
+    kind = unicodedata.category(char)
+    if kind == "Cf":
+        return char not in _JOINERS
+    code = ord(char)
+    return kind in ("Cc", "Cs", "Zl", "Zp") or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+
+
+def name(text: str, *, most: int = 120) -> str:
+    """Return a group's name for people: safe to show, and not longer than a line or two.
+
+    Examples
+    --------
+    >>> name("a" * 200, most=5)
+    'aaaa…'
+    """
+    safe = plain(text[: most + 1])
+    return safe if len(text) <= most else safe[: most - 1] + "…"
+
+
+def _pretty(name: str) -> str:
+    words = name.replace("-", " ").replace("_", " ").strip()
+    return plain(words[:1].upper() + words[1:]) or "Unnamed"
+
+
+def check_title(check: str) -> str:
+    """Return a check's name for people.
+
+    Examples
+    --------
+    >>> check_title("demographic-parity"), check_title("auc-parity"), check_title("prompt-injection-recall")
+    ('Demographic parity', 'AUC parity', 'Prompt injection recall')
+    """
+    return _CHECKS.get(check) or _pretty(check)
+
+
+def measure_title(measure: str) -> str:
+    """Return a measure's name for people; what stands in brackets is the class or the stratum.
+
+    Examples
+    --------
+    >>> measure_title("selection_rate"), measure_title("auc"), measure_title("selection_rate[income=low]")
+    ('Selection rate', 'Area under the ROC curve', 'Selection rate, income = low')
+    """
+    name, bracket, inner = measure.partition("[")
+    title = _MEASURES.get(name) or _pretty(name)
+    return f"{title}, {plain(inner.removesuffix(']').replace('=', ' = ', 1))}" if bracket else title
+
+
+def subject_title(subject: str) -> str:
+    """Return a subject for people.
+
+    Examples
+    --------
+    >>> subject_title("race × sex"), subject_title("race | income")
+    ('race × sex', 'race, within equal income')
+    """
+    return plain(subject.replace(" | ", ", within equal "))
+
+
+def finding_title(finding: Finding) -> str:
+    """Return check and subject: ``"Demographic parity by race"``."""
+    return f"{check_title(finding.check)} by {subject_title(finding.subject)}"
+
+
+def lowered(title: str) -> str:
+    """Return a title as it stands in the middle of a sentence.
+
+    Examples
+    --------
+    >>> lowered("Disparate impact by race"), lowered("AUC parity by race"), lowered("Theil index by sex")
+    ('disparate impact by race', 'AUC parity by race', 'Theil index by sex')
+    """
+    keep = title[:2].isupper() or title.startswith("Theil")
+    return title if keep else title[:1].lower() + title[1:]
+
+
+def joined(parts: Sequence[str], *, most: int = 4) -> str:
+    """Return a list in words, the first few of many.
+
+    Examples
+    --------
+    >>> joined(["a"]), joined(["a", "b", "c"]), joined(list("abcdef"), most=2)
+    ('a', 'a, b and c', 'a, b and 4 more')
+    """
+    shown = list(parts[:most])
+    if len(parts) > most:
+        shown.append(f"{len(parts) - most} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
+
+
+# -- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def thousands(n: int) -> str:
+    r"""Return a whole number with thin spaces between thousands.
+
+    Examples
+    --------
+    >>> thousands(1989).encode("ascii", "backslashreplace"), thousands(12)
+    (b'1\\u202f989', '12')
+    """
+    return f"{n:,}".replace(",", THIN).replace("-", MINUS)
+
+
+def amount(value: float, unit: Unit) -> str:
+    """Return a number without its unit, in digits that suit it.
+
+    Shares are in percent with one decimal, and more where that would round to 0 or 100.
+
+    Examples
+    --------
+    >>> [amount(v, "percent") for v in (0, 0.0004, 0.05, 0.9512, 0.99996, 1)]
+    ['0', '0.04', '5.0', '95.1', '99.996', '100']
+    >>> amount(0.236, "points"), amount(0.79, "ratio"), amount(12.4, "ratio"), amount(0.31, "sd")
+    ('23.6', '0.790', '12.40', '0.31')
+    >>> [amount(v, "number") for v in (0.000123, 0.04567, 3.14159, 271.8)]
+    ['0.00012', '0.046', '3.142', '271.8']
+    """
+    if unit in ("percent", "points"):
+        return _percent(value, whole=unit == "percent")
+    if unit == "ratio":
+        return _fixed(value, 3 if abs(value) < 10 else 2)
+    if unit == "sd":
+        return _fixed(value, 2)
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size < 0.01:
+        return _fixed(value, min(1 - math.floor(math.log10(size)), 12))
+    return _fixed(value, 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0)
+
+
+def _percent(value: float, *, whole: bool) -> str:
+    per = 100 * value
+    edge = min(abs(per), abs(100 - per)) if whole else abs(per)
+    if edge == 0:
+        return _fixed(per, 0)
+    digits = 1 if edge >= 0.1 else min(-math.floor(math.log10(edge)), 9)
+    return _fixed(per, digits)
+
+
+def _fixed(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}f}".replace(",", THIN)
+    if text.startswith("-"):
+        bare = text[1:]
+        return MINUS + bare if any(c in "123456789" for c in bare) else bare
+    return text
+
+
+_SUFFIX: dict[Unit, str] = {"percent": "%", "points": " pts", "ratio": "", "sd": " SD", "number": ""}
+
+
+def with_unit(value: float, unit: Unit) -> str:
+    """Return a number with its unit: percent, percentage points, standard deviations, or none.
+
+    Examples
+    --------
+    >>> with_unit(0.676, "percent"), with_unit(0.236, "points"), with_unit(0.2, "sd"), with_unit(0.8, "ratio")
+    ('67.6%', '23.6 pts', '0.20 SD', '0.800')
+    """
+    return amount(value, unit) + _SUFFIX[unit]
+
+
+def signed(value: float, unit: Unit) -> str:
+    """Return a difference with its sign and unit.
+
+    Examples
+    --------
+    >>> signed(0.02, "points"), signed(0.0, "points")
+    ('+2.0 pts', '0 pts')
+    """
+    text = with_unit(value, unit)
+    return f"+{text}" if value > 0 and any(c in "123456789" for c in text) else text
+
+
+def span(interval: Span | None, unit: Unit) -> str:
+    """Return an interval in words, or "no interval".
+
+    Examples
+    --------
+    >>> span((0.172, 0.301), "points"), span(None, "points")
+    ('17.2 to 30.1', 'no interval')
+    """
+    return "no interval" if interval is None else f"{amount(interval[0], unit)} to {amount(interval[1], unit)}"
+
+
+# -- findings ---------------------------------------------------------------------------------------------------------
+
+
+def check_unit(check: str) -> Unit:
+    """Return the unit of a check's value; a plain number where the check is not known."""
+    return _CHECK_UNITS.get(check, "number")
+
+
+def is_floor(finding: Finding) -> bool:
+    """Whether the value must not be under the limit. Of checks that are not known, the status and interval tell."""
+    if finding.check in _CHECK_UNITS or finding.limit is None:
+        return finding.check in _FLOORS
+    ends = finding.interval or ((finding.value, finding.value) if finding.value is not None else None)
+    if ends is None:
+        return False
+    good = finding.status is Status.PASS and ends[0] >= finding.limit and ends[1] > finding.limit
+    bad = finding.status in (Status.FAIL, Status.WARN) and ends[1] < finding.limit
+    return good or bad
+
+
+def finding_value(finding: Finding) -> str:
+    """Return the value with its unit, or "not measured"."""
+    return "not measured" if finding.value is None else with_unit(finding.value, check_unit(finding.check))
+
+
+def finding_interval(finding: Finding) -> str:
+    """Return the interval, or "no interval"."""
+    return span(finding.interval, check_unit(finding.check))
+
+
+def finding_limit(finding: Finding) -> str:
+    """Return the limit and its side: ``"≤ 10.0 pts"``; "none" if there is no limit."""
+    if finding.limit is None:
+        return "none"
+    return f"{'≥' if is_floor(finding) else '≤'} {with_unit(finding.limit, check_unit(finding.check))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The answer: a word, a sentence, and what it rests on.
+
+    Attributes
+    ----------
+    word : str
+        ``"Fail"``.
+    lead : str
+        One sentence in plain words.
+    because : str
+        What the finding that weighs most says; may be empty.
+    detail : str
+        The findings that decided it; may be empty.
+    """
+
+    word: str
+    lead: str
+    because: str
+    detail: str
+
+
+def headline(assessment: Assessment) -> Headline:
+    """Return the verdict in plain words."""
+    found, verdict = assessment.findings, assessment.verdict
+    required = [f for f in found if f.required]
+    word, m = WORDS[verdict], len(required)
+    failed = [f for f in required if f.status is Status.FAIL]
+    unknown = [f for f in required if f.status is Status.UNKNOWN]
+    warned = [f for f in found if f.status is Status.WARN]
+    if verdict is Status.FAIL:
+        lead = f"{len(failed)} of {_checks(m)} {'is beyond its' if len(failed) == 1 else 'are beyond their'} limit."
+        detail = " ".join([_beyond(failed), *([_cannot_tell(unknown)] if unknown else [])])
+        return Headline(word, lead, _says(failed), detail)
+    if verdict is Status.UNKNOWN:
+        if not required:
+            return Headline(word, "Nothing could be judged: no required check was made.", "", "")
+        lead = f"No required check fails, but the data cannot decide {len(unknown)} of {m}."
+        if len(unknown) == m:
+            lead = f"The data cannot decide {'the only required check' if m == 1 else 'any of ' + _checks(m)}."
+        return Headline(word, lead, _says(unknown), _cannot_tell(unknown))
+    lead = "The only required check is within its limit." if m == 1 else f"All {_checks(m)} are within their limits."
+    return Headline(word, lead, _says(warned), f"Advisory checks. {_beyond(warned)}" if warned else "")
+
+
+def _says(findings: Sequence[Finding]) -> str:
+    return f"{finding_title(findings[0])}: {plain(findings[0].why)}" if findings else ""
+
+
+def _checks(m: int) -> str:
+    return f"{m} required check{'' if m == 1 else 's'}"
+
+
+def _beyond(findings: Sequence[Finding]) -> str:
+    parts = []
+    for f in findings:
+        numbers = f" ({finding_value(f)}, limit {finding_limit(f)})" if f.value is not None else ""
+        parts.append(f"{lowered(finding_title(f))}{numbers}")
+    return f"Beyond the limit: {joined(parts)}."
+
+
+def _cannot_tell(findings: Sequence[Finding]) -> str:
+    return f"Not decided: {joined([lowered(finding_title(f)) for f in findings])}."
+
+
+# -- groups -----------------------------------------------------------------------------------------------------------
+
+
+def measure_unit(measure: str) -> Unit:
+    """Return the unit of a per-group measure: percent for rates and shares, else a plain number.
+
+    Examples
+    --------
+    >>> measure_unit("selection_rate[low]"), measure_unit("auc"), measure_unit("share_difference")
+    ('percent', 'number', 'points')
+    """
+    name = measure.partition("[")[0]
+    if name == "share_difference":
+        return "points"
+    return "percent" if name.endswith(("_rate", "_share")) or name in _PERCENTS else "number"
+
+
+def difference_unit(measure: str) -> Unit:
+    """Return the unit of a difference between two groups' values."""
+    return "points" if measure_unit(measure) in ("percent", "points") else "number"
+
+
+def measure_amount(value: float, measure: str) -> str:
+    """Return a group's number with its unit."""
+    return with_unit(value, measure_unit(measure))
+
+
+def measure_value(m: Measure | None, measure: str) -> str:
+    """Return a group's number with its unit, or in words why there is none."""
+    if m is None:
+        return "not measured"
+    if m.value is None:
+        return _no_value(m)
+    return measure_amount(m.value, measure)
+
+
+def _no_value(m: Measure) -> str:
+    why = plain(m.why or "")
+    if why.startswith("withheld"):
+        return f"withheld ({why.removeprefix('withheld').lstrip(': ')})" if ":" in why else why
+    return f"not enough data ({why})" if why else "not enough data"
+
+
+def measure_interval(m: Measure | None, measure: str) -> str:
+    """Return the interval of a group's number; empty if there is no number."""
+    if m is None or m.value is None:
+        return ""
+    return span(m.interval, measure_unit(measure))
+
+
+def measure_count(m: Measure | None) -> str:
+    """Return the rows behind a group's number; empty if there is no number or it is withheld."""
+    return "" if m is None or m.n is None else thousands(m.n)
+
+
+def group_count(row: GroupRow, suppress_below: int) -> str:
+    """Return a group's rows, or that they are withheld."""
+    return withheld(suppress_below) if row.n is None else thousands(row.n)
+
+
+def withheld(suppress_below: int) -> str:
+    """Return the words for a number that is not published."""
+    return f"withheld (fewer than {suppress_below} people)"
