@@ -177,7 +177,7 @@ def read_number(low: float, high: float, expected: str) -> Callable[[KeyPath, ob
 
 
 def _percent_hint(value: object, low: float, high: float) -> str:
-    if isinstance(value, bool) or not isinstance(value, Real) or not (1 < cast(float, value) <= 100 and high <= 1):
+    if isinstance(value, bool) or not isinstance(value, Real) or not (2 <= cast(float, value) <= 100 and high <= 1):
         return ""
     share = float(value) / 100
     return f" (write {share:g} for {float(value):g} %)" if low <= share <= high else ""

@@ -92,7 +92,7 @@ class _Scan:
             self.at += 1
         else:
             plain = re.compile(r"[^\n,\]}#]*").match(self.text, self.at)
-            self.at = plain.end() if plain else len(self.text)
+            self.at = max(plain.end() if plain else 0, self.at + 1)
 
     def _string(self) -> str:
         """Pass over a string of any of the four kinds; return its value (that of a key: one line)."""
