@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from aequo.fairness.data_bias import (
+    DataBiasDetector,
+    DataCheck,
+    duplicates,
+    label_divergence,
+    label_noise,
+    missing_data,
+    proxies,
+    reference_population,
+    representation,
+)
 from aequo.fairness.measures import Measured, Outcomes
 from aequo.fairness.metric import GroupValue, Metric
 from aequo.fairness.metrics import (
@@ -26,6 +37,8 @@ from aequo.fairness.strata import by_class, conditional_parity
 
 __all__ = [
     "CHECKS",
+    "DataBiasDetector",
+    "DataCheck",
     "GroupValue",
     "Measured",
     "Metric",
@@ -38,14 +51,21 @@ __all__ = [
     "conditional_parity",
     "demographic_parity",
     "disparate_impact",
+    "duplicates",
     "equal_opportunity",
     "equalized_odds",
     "error_parity",
     "false_negative_rate_parity",
     "false_positive_rate_parity",
     "generalised_entropy",
+    "label_divergence",
+    "label_noise",
     "mean_outcome_parity",
+    "missing_data",
     "predictive_parity",
+    "proxies",
+    "reference_population",
+    "representation",
     "residual_parity",
     "theil_index",
     "treatment_equality",

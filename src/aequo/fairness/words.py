@@ -95,6 +95,8 @@ def _range(metric: Metric, decisive: Measured, share: bool) -> str:
     if metric.how == "largest":
         return f"{title} is largest for {metric.highest}: {value}"
     kind = "ratio" if metric.how == "ratio" else "difference"
+    if low == high:
+        return f"{title} is {show(low)} in every group: a {kind} of {value}"
     ends = f"{title} runs from {show(low)} ({metric.lowest}) to {show(high)} ({metric.highest})"
     return f"{ends}: a {kind} of {value}"
 
