@@ -1,14 +1,12 @@
 """`Counts`: everything a fairness metric needs, as one small table of weighted counts that adds up.
 
 Rows are read once, into `Counts`; metrics, intervals, drift, thresholds and reweighing are arithmetic on it. Two tables
-of shards, days or workers add with ``+``; the difference of two is a comparison. Only counts and sums are in it, no rows.
+of shards, days or workers add with ``+``; the difference of two is a comparison. It holds counts and sums, no rows.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from aequo.core.levels import Level, level, shown, sort_levels
+from aequo.core.levels import Level, shown, sort_levels
 from aequo.errors import InputError, UnknownColumn, did_you_mean
 
 __all__ = ["SCORE_BINS", "Counts", "Dim", "Floats", "Groups", "Ints", "Role"]
@@ -107,8 +105,9 @@ class Counts:
     w, w2 : float array, shape (cells,), or None
         Sum of weights and of squared weights; None where rows are not weighted (both are then `n`).
     sums : mapping of str to float array
-        Weighted sums per cell. With a score: ``score``. For regression: ``y``, ``yy``, ``p``, ``pp``, ``r`` (residual,
-        prediction less label), ``rr`` and ``abs`` (absolute residual), and ``scored``, the rows that have both.
+        Weighted sums per cell. With a score: ``score``. For regression: ``y``, ``yy`` (label and its square), ``p``,
+        ``pp``, ``r`` (residual, prediction less label), ``rr``, ``abs`` (absolute residual), and the weighted rows that
+        have a label (``y_n``), a prediction (``p_n``) and both (``scored``). A missing value adds nothing.
 
     Notes
     -----
@@ -149,7 +148,9 @@ class Counts:
             if dim.name == name:
                 return i
         known = [d.name for d in self.dims]
-        raise UnknownColumn(f"no column {name!r} in these counts. Columns: {', '.join(known)}.{did_you_mean(name, known)}")
+        raise UnknownColumn(
+            f"no column {name!r} in these counts. Columns: {', '.join(known)}.{did_you_mean(name, known)}"
+        )
 
     def role(self, role: Role) -> Dim | None:
         """Return the first axis with this role, or None."""
@@ -170,10 +171,11 @@ class Counts:
             flat = flat * len(self.dims[a].levels) + self.codes[:, a]
         present, codes = np.unique(flat, return_inverse=True)
         names = []
-        for value in present.tolist():
+        for group in present.tolist():
             name: list[Level] = []
+            rest = group
             for a in reversed(axes):
-                value, k = divmod(value, len(self.dims[a].levels))
+                rest, k = divmod(rest, len(self.dims[a].levels))
                 name.append(self.dims[a].levels[k])
             names.append(tuple(reversed(name)))
         sizes = np.zeros(len(present), dtype=np.int64)
@@ -242,8 +244,11 @@ class Counts:
         total = np.zeros(len(present), dtype=np.int64)
         np.add.at(total, inverse, n)
 
+        def total_of(values: Floats) -> Floats:
+            return np.bincount(inverse, values, minlength=len(present)).astype(np.float64, copy=False)
+
         def add(values: Floats | None) -> Floats | None:
-            return None if values is None else np.bincount(inverse, values, minlength=len(present))
+            return None if values is None else total_of(values)
 
         return cls(
             dims=tuple(tidy),
@@ -251,7 +256,7 @@ class Counts:
             n=total,
             w=add(w),
             w2=add(w2),
-            sums={k: np.bincount(inverse, v, minlength=len(present)) for k, v in sums.items()},
+            sums={k: total_of(v) for k, v in sums.items()},
         )
 
     def __add__(self, other: Counts) -> Counts:
@@ -285,14 +290,17 @@ class Counts:
             np.concatenate([self.n, sign * other.n]),
             np.concatenate([self.weights, sign * other.weights]) if weighted else None,
             np.concatenate([self.squares, sign * other.squares]) if weighted else None,
-            {k: np.concatenate([self.sums.get(k, zeros[0]), sign * other.sums.get(k, zeros[1])]) for k in sorted(names)},
+            {
+                k: np.concatenate([self.sums.get(k, zeros[0]), sign * other.sums.get(k, zeros[1])])
+                for k in sorted(names)
+            },
         )
-        return total._without_zeros()
+        return total._without_zeros(max(np.abs(self.weights).max(initial=0.0), np.abs(other.weights).max(initial=0.0)))
 
-    def _without_zeros(self) -> Counts:
+    def _without_zeros(self, scale: float) -> Counts:
         keep = self.n != 0
         if self.w is not None:
-            keep |= self.w != 0
+            keep |= np.abs(self.w) > 1e-9 * scale  # what is left of weights that cancel is rounding
         if keep.all():
             return self
         return Counts.collect(
@@ -353,26 +361,10 @@ class Counts:
             raise InputError(f"this is not a table of counts: {error}.") from error
         if raw.format != FORMAT:
             raise InputError(f"counts have format {raw.format}, this version reads format {FORMAT}: upgrade aequo.")
-        width = len(raw.dims)
-        lengths = {len(raw.n), len(raw.codes), *(len(v) for v in raw.sums.values())}
-        lengths |= {len(v) for v in (raw.w, raw.w2) if v is not None}
-        if len(lengths) > 1 or any(len(row) != width for row in raw.codes):
-            raise InputError("this is not a table of counts: its columns differ in length.")
-        codes = np.array(raw.codes, dtype=np.int64).reshape(len(raw.codes), width)
-        sizes = np.array([len(d.levels) for d in raw.dims], dtype=np.int64)
-        if ((codes < 0) | (codes >= sizes)).any():
-            raise InputError("this is not a table of counts: a cell names a value that is not listed.")
-        return cls.collect(
-            tuple(Dim(d.name, d.role, tuple(d.levels)) for d in raw.dims),
-            codes,
-            np.array(raw.n, dtype=np.int64),
-            None if raw.w is None else np.array(raw.w, dtype=np.float64),
-            None if raw.w2 is None else np.array(raw.w2, dtype=np.float64),
-            {k: np.array(v, dtype=np.float64) for k, v in raw.sums.items()},
-        )
+        return raw.counts()
 
     def digest(self) -> str:
-        """Return ``sha256:...`` of the exact counts (not of weights and sums, whose last digits depend on the engine)."""
+        """Return ``sha256:...`` of the counts of rows (not of weights and sums: their last digits vary by engine)."""
         plain = {**self.to_dict(), "w": None, "w2": None, "sums": {}}
         return "sha256:" + hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
 
@@ -391,3 +383,30 @@ class _Stored(msgspec.Struct):
     w: list[float] | None
     w2: list[float] | None
     sums: dict[str, list[float]]
+
+    def counts(self) -> Counts:
+        width = len(self.dims)
+        lengths = {len(self.n), len(self.codes), *(len(v) for v in self.sums.values())}
+        lengths |= {len(v) for v in (self.w, self.w2) if v is not None}
+        if len(lengths) > 1 or any(len(row) != width for row in self.codes):
+            raise InputError("this is not a table of counts: its columns differ in length.")
+        if (self.w is None) != (self.w2 is None):
+            raise InputError("this is not a table of counts: it has weights without their squares, or the reverse.")
+        axes = [(d.name, d.role == "bin") for d in self.dims]
+        if len(set(axes)) < len(axes) or any(len(set(d.levels)) < len(d.levels) for d in self.dims):
+            raise InputError("this is not a table of counts: a column or a value is listed twice.")
+        try:
+            codes = np.array(self.codes, dtype=np.int64).reshape(len(self.codes), width)
+            n = np.array(self.n, dtype=np.int64)
+        except OverflowError:
+            raise InputError("this is not a table of counts: a number is too large.") from None
+        if ((codes < 0) | (codes >= np.array([len(d.levels) for d in self.dims], dtype=np.int64))).any():
+            raise InputError("this is not a table of counts: a cell names a value that is not listed.")
+        return Counts.collect(
+            tuple(Dim(d.name, d.role, tuple(d.levels)) for d in self.dims),
+            codes,
+            n,
+            None if self.w is None else np.array(self.w, dtype=np.float64),
+            None if self.w2 is None else np.array(self.w2, dtype=np.float64),
+            {k: np.array(v, dtype=np.float64) for k, v in self.sums.items()},
+        )

