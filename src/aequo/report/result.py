@@ -145,17 +145,19 @@ class Assessment:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, exactly what ``--json`` prints and ``findings.json`` holds."""
-        plain: dict[str, Any] = msgspec.to_builtins(
-            {
-                "verdict": self.verdict,
-                "findings": self.findings,
-                "groups": self.groups,
-                "data": self.data,
-                "policy": {**self.policy.to_dict(), "digest": self.policy.digest()},
-                "notes": self.notes,
-                "reproduce": self.reproduce,
-                "version": self.version,
-            }
+        plain: dict[str, Any] = msgspec.json.decode(
+            msgspec.json.encode(
+                {
+                    "verdict": self.verdict,
+                    "findings": self.findings,
+                    "groups": self.groups,
+                    "data": self.data,
+                    "policy": {**self.policy.to_dict(), "digest": self.policy.digest()},
+                    "notes": self.notes,
+                    "reproduce": self.reproduce,
+                    "version": self.version,
+                }
+            )
         )
         return plain
 
