@@ -1,4 +1,4 @@
-"""How often do the intervals hold, and how often do they show a disparity that is there?
+"""How often intervals hold, and how often they show a disparity that is there.
 
     python benchmarks/coverage.py                 # the full table, a few minutes on one core
     python benchmarks/coverage.py --quick         # fewer data sets, no verdict on the last digit
@@ -28,13 +28,15 @@ from aequo.core import intervals
 from aequo.core.intervals import Floats, normal_quantile, smallest_ratios, spreads, wilson
 
 METRICS = ("selection-rate difference", "true-positive-rate difference", "equalized-odds difference", "impact ratio")
-SIZES = ("30", "300", "mixed", "random")
+SIZES = ("30", "300", "mixed", "random", "weighted")
+WEIGHTS = (1.0, 4.0)
 BASES = (0.3, 0.1)
 TRUTHS = ("none", "one group off", "evenly spread")
 GROUPS = (2, 5, 10)
 LEVEL, FLOOR, GAP, LIMIT = 0.95, 0.94, 0.1, {"difference": 0.1, "ratio": 0.8}
 TPR, FPR = 0.7, 0.2
 Bounds = tuple[Floats, Floats, Floats]
+Strata = Sequence[NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Cell:
 
     @property
     def ratio(self) -> bool:
+        """Whether rates are divided; 1 is no disparity then."""
         return self.metric == "impact ratio"
 
     def shift(self) -> Floats:
@@ -72,15 +75,17 @@ class Rates:
 
     @property
     def values(self) -> Floats:
+        """Estimated rates; NaN without trials."""
         with np.errstate(invalid="ignore"):
             return self.successes / self.trials
 
     @property
     def interval(self) -> Callable[[Any], tuple[Floats, Floats]]:
+        """Wilson intervals of every data set."""
         return lambda z: wilson(self.successes, self.trials, z)
 
     def judged(self) -> Floats:
-        """True rates of the groups that have any rows to judge."""
+        """Return the true rates of the groups that have any rows to judge."""
         return np.where(self.trials > 0, self.truth, np.nan)
 
 
@@ -101,29 +106,49 @@ def group_sizes(cell: Cell, replicates: int, rng: np.random.Generator) -> NDArra
     if cell.sizes == "random":
         shares = np.arange(1, k + 1) / (k * (k + 1) / 2)
         return rng.multinomial(150 * k, shares, size=replicates)
-    each = {"30": np.full(k, 30), "300": np.full(k, 300), "mixed": np.where(np.arange(k) % 2 == 0, 30, 300)}[cell.sizes]
+    each = {
+        "30": np.full(k, 30),
+        "300": np.full(k, 300),
+        "mixed": np.where(np.arange(k) % 2 == 0, 30, 300),
+        "weighted": np.full(k, 300),
+    }[cell.sizes]
     return np.broadcast_to(each, (replicates, k))
 
 
 def simulate(cell: Cell, replicates: int, rng: np.random.Generator) -> list[Rates]:
     """Draw data sets. For the odds, `base` is the share of favourable labels, so that the trials are random too."""
-    rows = group_sizes(cell, replicates, rng)
+    sizes = group_sizes(cell, replicates, rng)
+    # Rows by weight: one stratum of weight 1, or half of the rows of weight 1 and half of weight 4.
+    strata = [sizes // 2, sizes - sizes // 2] if cell.sizes == "weighted" else [sizes]
     shift = cell.shift()
     if cell.metric in ("selection-rate difference", "impact ratio"):
-        truth = np.broadcast_to(cell.base + shift, rows.shape)
-        return [Rates(rng.binomial(rows, truth).astype(float), rows.astype(float), truth, rows)]
-    positives = rng.binomial(rows, cell.base)
-    truth = np.broadcast_to(TPR - shift, rows.shape)
-    rates = [Rates(rng.binomial(positives, truth).astype(float), positives.astype(float), truth, rows)]
+        truth = np.broadcast_to(cell.base + shift, sizes.shape)
+        return [weigh([rng.binomial(rows, truth) for rows in strata], strata, truth, strata)]
+    positives = [rng.binomial(rows, cell.base) for rows in strata]
+    truth = np.broadcast_to(TPR - shift, sizes.shape)
+    rates = [weigh([rng.binomial(rows, truth) for rows in positives], positives, truth, strata)]
     if cell.metric == "equalized-odds difference":
-        negatives = rows - positives
-        truth = np.broadcast_to(FPR + (shift if cell.truth == "one group off" else 0 * shift), rows.shape)
-        rates.append(Rates(rng.binomial(negatives, truth).astype(float), negatives.astype(float), truth, rows))
+        negatives = [rows - some for rows, some in zip(strata, positives, strict=True)]
+        truth = np.broadcast_to(FPR + (shift if cell.truth == "one group off" else 0 * shift), sizes.shape)
+        rates.append(weigh([rng.binomial(rows, truth) for rows in negatives], negatives, truth, strata))
     return rates
 
 
+def weigh(successes: Strata, trials: Strata, truth: Floats, rows: Strata) -> Rates:
+    """Return weighted rates with Kish's effective number of trials, as the assessment does."""
+
+    def total(counts: Strata, power: int) -> Floats:
+        return np.sum([c * w**power for c, w in zip(counts, WEIGHTS, strict=False)], axis=0)
+
+    def effective(counts: Strata) -> Floats:
+        return total(counts, 1) ** 2 / np.maximum(total(counts, 2), 1)
+
+    n = effective(trials)
+    return Rates(total(successes, 1) / np.maximum(total(trials, 1), 1) * n, n, truth, effective(rows))
+
+
 def true_value(cell: Cell, rates: list[Rates]) -> Floats:
-    """True disparity over the groups that could be judged, which is what an interval speaks of."""
+    """Return the disparity over the groups that could be judged, which is what an interval speaks of."""
     found = []
     for one in rates:
         t = one.judged()
@@ -134,7 +159,7 @@ def true_value(cell: Cell, rates: list[Rates]) -> Floats:
 
 
 def ours(cell: Cell, rates: list[Rates]) -> Bounds:
-    """The intervals of `max_difference`, `worst_difference` and `min_ratio`, for all data sets at once."""
+    """Return the intervals of `max_difference`, `worst_difference` and `min_ratio`, for all data sets."""
     if cell.ratio:
         return smallest_ratios(rates[0].values, rates[0].interval, confidence=LEVEL)
     return worst(rates, lambda r, level: spreads(r.values, r.interval, confidence=level))
@@ -171,23 +196,26 @@ def bonferroni(cell: Cell, rates: list[Rates]) -> Bounds:
             ends = np.maximum(np.fmax.reduce(low, axis=(-2, -1)), 0.0), -np.fmin.reduce(low, axis=(-2, -1))
         known = np.where(((~np.isnan(v)).sum(axis=-1) >= 2) & ~np.isnan(value), 0.0, np.nan)
         found.append((value + known, ends[0] + known, ends[1] + known))
-    return tuple(np.fmax.reduce([f[i] for f in found]) for i in range(3))  # type: ignore[return-value]
+    value, lowest, highest = (np.fmax.reduce([f[i] for f in found]) for i in range(3))
+    return value, lowest, highest
 
 
 def bootstrap(cell: Cell, rates: list[Rates], replicates: int, rng: np.random.Generator) -> Bounds:
     """Percentile bootstrap of the disparity itself, rows drawn again within the data set's groups."""
     first = rates[0]
-    rows = first.rows.astype(np.int64)
+    rows = np.rint(first.rows).astype(np.int64)
     shape = (replicates, *rows.shape)
     with np.errstate(invalid="ignore", divide="ignore"):
         if cell.metric in ("selection-rate difference", "impact ratio"):
             trials = [np.broadcast_to(first.trials, shape)]
         else:
-            positives = rng.binomial(rows, first.trials / np.maximum(rows, 1), size=shape)
+            positives = rng.binomial(rows, np.minimum(first.trials / np.maximum(rows, 1), 1), size=shape)
             trials = [positives.astype(float), (rows - positives).astype(float)][: len(rates)]
         found = []
         for one, n in zip(rates, trials, strict=True):
-            values = rng.binomial(n.astype(np.int64), np.nan_to_num(one.values)) / np.where(n > 0, n, np.nan)
+            values = rng.binomial(np.rint(n).astype(np.int64), np.clip(np.nan_to_num(one.values), 0, 1)) / np.where(
+                n > 0, np.rint(n), np.nan
+            )
             top, bottom = np.fmax.reduce(values, axis=-1), np.fmin.reduce(values, axis=-1)
             found.append(bottom / top if cell.ratio else top - bottom)
         drawn = np.fmax.reduce(found)
@@ -251,7 +279,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def summary(results: Sequence[Result]) -> list[str]:
-    """The figures that matter, one sentence each."""
+    """Return the figures that matter, one sentence each."""
     lowest = min(results, key=lambda x: x[1]["ours"]["coverage"])
     lines = [f"lowest coverage of ours: {lowest[1]['ours']['coverage']:.4f} ({describe(lowest[0])})"]
     for name in ("Bonferroni", "bootstrap"):
@@ -304,19 +332,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number, cell in enumerate(cells(options.groups)):
         rng = np.random.default_rng([options.seed, number])
         results.append((cell, run(cell, replicates, resampled, rng)))
+    error, spent = (LEVEL * (1 - LEVEL) / replicates) ** 0.5, time.process_time() - started
     head = [
         "# Measured coverage of nominal 95 % intervals",
         "",
         f"`python benchmarks/coverage.py --replicates {replicates} --resampled {resampled} --seed {options.seed}`: "
-        f"{replicates:,} data sets a cell (standard error of a coverage of 0.95: {(0.95 * 0.05 / replicates) ** 0.5:.4f}; "
-        f"bootstrap: {resampled} data sets, {resampled} draws of each), {time.process_time() - started:.0f} CPU seconds.",
+        f"{replicates:,} data sets in each of {len(results)} cells (standard error of a coverage of 0.95: {error:.4f}; "
+        f"bootstrap: {resampled} data sets, {resampled} draws of each), {spent:.0f} CPU seconds.",
         "",
         *(f"- {line}" for line in summary(results)),
         "",
         "*shown*: share of intervals that exclude 0 (1 for the ratio); where there is no disparity, that is the error. "
         "*inside limit*: share that lie wholly inside the limit (difference 0.1, ratio 0.8). "
-        "*rows* of each group: 30, 300, mixed (30 and 300 in turn), random (multinomial, 150 a group on average, shares "
-        "1 : 2 : ... : K). *base*: selection rate, or the share of favourable labels for the odds, where the "
+        "*rows* of each group: 30, 300, mixed (30 and 300 in turn), random (multinomial, 150 a group on average, in "
+        "shares 1 : 2 : ... : K), weighted (300, half of them with weight 4). *base*: selection rate, or the share of favourable labels for the odds, where the "
         f"true positive rate is {TPR} and the false positive rate {FPR} before the disparity of {GAP}; "
         "the impact ratio is base / (base + 0.1). Groups without rows to judge are left out of that data set's truth.",
     ]

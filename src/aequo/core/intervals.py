@@ -197,12 +197,12 @@ def pair_ratios(values: Floats, interval: GroupInterval, *, confidence: float) -
     """
     v, _, strict = _known(values, interval, confidence)
     low = _lowest_ratios(v, *strict)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return v[:, None] / v[None, :], low, 1 / low.T
 
 
 def _lowest_differences(values: Floats, low: Floats, high: Floats) -> Floats:
-    """MOVER low ends of value i less value j, shape (..., K, K); the high end of [i, j] is minus the low end of [j, i]."""
+    """MOVER low ends of value i less value j, shape (..., K, K); the high end of [i, j] is minus that of [j, i]."""
     below, above = (values - low) ** 2, (high - values) ** 2
     return values[..., :, None] - values[..., None, :] - np.sqrt(below[..., :, None] + above[..., None, :])
 
