@@ -345,7 +345,8 @@ def test_loanapp_cannot_say_whether_hispanics_are_five_percent(loanapp: pd.DataF
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"), [({"g": ["a"] * 9}, "only group of g"), ({"g": [None] * 9}, "no row names"), ({"g": []}, "no rows")]
+    ("rows", "said"),
+    [({"g": ["a"] * 9}, "only group of g"), ({"g": [None] * 9}, "no row names"), ({"g": []}, "no rows")],
 )
 def test_one_group_no_group_and_no_row_are_not_judged(rows: dict[str, list[Any]], said: str) -> None:
     data = {**rows, "y": ["0"] * len(rows["g"]), "x": [1.0] * len(rows["g"])}

@@ -52,7 +52,7 @@ LIMITS: Mapping[str, Limit] = MappingProxyType(
         "error_parity": Limit(0.1, 0, UNBOUNDED, "largest difference of mean absolute errors, in standard deviations"),
         "residual_parity": Limit(0.1, 0, UNBOUNDED, "largest difference of mean residuals, in standard deviations"),
         "representation": Limit(0.05, 0, 1, "smallest share of rows of any group; more is better"),
-        "label_divergence": Limit(0.1, 0, 2, "squared difference of a group's label shares from all others'"),
+        "label_divergence": Limit(0.1, 0, 2, "squared difference of a group's label shares from those of all rows"),
         "missing_rate_variance": Limit(0.01, 0, 0.25, "variance of the rate of missing values over groups"),
         "reference_population": Limit(0.1, 0, 1, "total variation from the population's shares"),
         "proxies": Limit(0.8, 0.5, 1, "area under the ROC curve of the best guess of a group from other columns"),
