@@ -25,8 +25,11 @@ __all__ = ["to_html"]
 MOST_JSON = 250_000
 """A larger result is embedded without its per-group table, which findings.json holds."""
 
+MOST_OPEN = 12
+"""Findings that are shown at once, beside all required ones; the others are folded."""
+
 MOST_FINDINGS = 60
-"""So many findings are shown with a bar and a sentence; of more, those that pass are one line each."""
+"""So many findings have a bar and a sentence; the others are one line each."""
 
 MOST_LINES = 300
 
@@ -158,12 +161,19 @@ def _findings(found: Sequence[Finding], assessment: Assessment) -> dict[str, Any
     open_, passed = [f for f in found if f.status is not Status.PASS], [f for f in found if f.status is Status.PASS]
     if not open_ or len(passed) <= 2:
         open_, passed = list(found), []
-    full = open_[:MOST_FINDINGS]
-    lines = [*open_[MOST_FINDINGS:], *(passed if len(found) > MOST_FINDINGS else ())]
+    first = max(MOST_OPEN, sum(f.required for f in open_))
+    full = [open_[:first], open_[first:], passed]
+    lines = []
+    for i, part in enumerate(full):
+        left = max(0, MOST_FINDINGS - sum(map(len, full[:i])))
+        full[i], rest = part[:left], part[left:]
+        lines += rest
     confidence = assessment.policy.statistics.confidence
+    at_once, folded, fine = ([_item(f, confidence) for f in part] for part in full)
     return {
-        "open": [_item(f, confidence) for f in full],
-        "passed": [] if len(found) > MOST_FINDINGS else [_item(f, confidence) for f in passed],
+        "open": at_once,
+        "folded": folded,
+        "passed": fine,
         "lines": [_item(f, confidence) for f in lines[:MOST_LINES]],
         "beyond": max(0, len(lines) - MOST_LINES),
     }

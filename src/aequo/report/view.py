@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aequo.core.finding import Finding, Status
 from aequo.core.levels import MISSING
 from aequo.report.result import Assessment, GroupRow, Measure
-from aequo.report.words import joined, lowered, measure_title, name, plain, subject_title, withheld
+from aequo.report.words import finding_title, joined, lowered, measure_title, name, plain, subject_title, withheld
 
 __all__ = ["Block", "Figure", "Unjudged", "blocks", "ends", "ranked", "tally", "unjudged"]
 
@@ -156,7 +156,7 @@ class Unjudged:
 def unjudged(assessment: Assessment, *, most: int = 12) -> list[Unjudged]:
     """Return what was not judged and why: checks without a value, groups left out, numbers that are undefined."""
     out = [
-        Unjudged(f"{f.check.replace('-', ' ').capitalize()} by {subject_title(f.subject)}", plain(f.why))
+        Unjudged(finding_title(f), plain(f.why).removeprefix("Not judged: "))
         for f in ranked(assessment.findings)
         if f.value is None and f.status is Status.UNKNOWN and f.check != "small-groups"
     ]
@@ -165,6 +165,7 @@ def unjudged(assessment: Assessment, *, most: int = 12) -> list[Unjudged]:
     for row in assessment.groups:
         if not row.judged:
             reasons.setdefault((row.subject, _why_left_out(row, least, hide)), []).append(name(row.group))
+            continue
         for measure, m in row.measures.items():
             if m.value is None:
                 what = (row.subject, f"{lowered(measure_title(measure))}: {_reason(m, hide)}")

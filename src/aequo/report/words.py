@@ -23,9 +23,11 @@ __all__ = [
     "amount",
     "check_title",
     "check_unit",
+    "difference_unit",
     "finding_interval",
     "finding_limit",
     "finding_title",
+    "finding_titles",
     "finding_value",
     "group_count",
     "headline",
@@ -45,6 +47,7 @@ __all__ = [
     "subject_title",
     "thousands",
     "with_unit",
+    "withheld",
 ]
 
 Unit = Literal["percent", "points", "ratio", "sd", "number"]
@@ -68,17 +71,17 @@ _CHECKS = {
     "auc-parity": "AUC parity",
     "theil-index": "Theil index",
     "reference-population": "Difference from the population",
-    "missing-rate-variance": "Missing data by group",
+    "missing-rate-variance": "Missing data",
     "label-divergence": "Label divergence",
     "mean-outcome-parity": "Mean outcome parity",
-    "small-groups": "Groups too small to judge",
-    "proxies": "Proxies for the group",
-    "duplicates": "Duplicates across groups",
+    "small-groups": "Group sizes",
 }
+_BETWEEN = {"proxies": "for", "label-noise": "in", "duplicates": "across groups of"}  # between check and subject; "by" elsewhere
 _MEASURES = {
     "base_rate": "Favourable labels",
     "positive_predictive_value": "Positive predictive value",
     "auc": "Area under the ROC curve",
+    "proxy_auc": "Proxy AUC",
     "error_ratio": "False negatives per false positive",
     "theil_index": "Theil index",
     "share": "Share of rows",
@@ -93,6 +96,7 @@ _CHECK_UNITS: dict[str, Unit] = {
     "reference-population": "percent",
     "duplicates": "percent",
     "calibration": "percent",
+    "label-noise": "percent",
     "small-groups": "percent",
     "mean-outcome-parity": "sd",
     "error-parity": "sd",
@@ -201,7 +205,18 @@ def subject_title(subject: str) -> str:
 
 def finding_title(finding: Finding) -> str:
     """Return check and subject: ``"Demographic parity by race"``."""
-    return f"{check_title(finding.check)} by {subject_title(finding.subject)}"
+    between = _BETWEEN.get(finding.check, "by")
+    return f"{check_title(finding.check)} {between} {subject_title(finding.subject)}"
+
+
+def finding_titles(findings: Sequence[Finding]) -> str:
+    """Return the titles of many findings, a check that was made of several subjects once."""
+    subjects: dict[tuple[str, str], list[str]] = {}
+    for f in findings:
+        by = _BETWEEN.get(f.check, "by")
+        subjects.setdefault((check_title(f.check), by), []).append(subject_title(f.subject))
+    parts = [f"{check} {by} {joined(names, most=60)}" for (check, by), names in subjects.items()]
+    return "; ".join(parts)
 
 
 def lowered(title: str) -> str:
@@ -267,7 +282,7 @@ def amount(value: float, unit: Unit) -> str:
     size = abs(value)
     if size == 0:
         return "0"
-    if size < 0.01:
+    if size < 0.001:
         return _fixed(value, min(1 - math.floor(math.log10(size)), 12))
     return _fixed(value, 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0)
 
@@ -395,7 +410,8 @@ def headline(assessment: Assessment) -> Headline:
     warned = [f for f in found if f.status is Status.WARN]
     if verdict is Status.FAIL:
         lead = f"{len(failed)} of {_checks(m)} {'is beyond its' if len(failed) == 1 else 'are beyond their'} limit."
-        detail = " ".join([_beyond(failed), *([_cannot_tell(unknown)] if unknown else [])])
+        more = [_beyond("Also beyond their limit", failed[1:])] if len(failed) > 1 else []
+        detail = " ".join([*more, *([_cannot_tell(unknown)] if unknown else [])])
         return Headline(word, lead, _says(failed), detail)
     if verdict is Status.UNKNOWN:
         if not required:
@@ -405,7 +421,7 @@ def headline(assessment: Assessment) -> Headline:
             lead = f"The data cannot decide {'the only required check' if m == 1 else 'any of ' + _checks(m)}."
         return Headline(word, lead, _says(unknown), _cannot_tell(unknown))
     lead = "The only required check is within its limit." if m == 1 else f"All {_checks(m)} are within their limits."
-    return Headline(word, lead, _says(warned), f"Advisory checks. {_beyond(warned)}" if warned else "")
+    return Headline(word, lead, _says(warned), _beyond("Advisory checks beyond their limit", warned) if warned else "")
 
 
 def _says(findings: Sequence[Finding]) -> str:
@@ -416,12 +432,12 @@ def _checks(m: int) -> str:
     return f"{m} required check{'' if m == 1 else 's'}"
 
 
-def _beyond(findings: Sequence[Finding]) -> str:
+def _beyond(start: str, findings: Sequence[Finding]) -> str:
     parts = []
     for f in findings:
         numbers = f" ({finding_value(f)}, limit {finding_limit(f)})" if f.value is not None else ""
         parts.append(f"{lowered(finding_title(f))}{numbers}")
-    return f"Beyond the limit: {joined(parts)}."
+    return f"{start}: {joined(parts)}."
 
 
 def _cannot_tell(findings: Sequence[Finding]) -> str:
