@@ -1,0 +1,1 @@
+"""The nouns: frozen values and pure arithmetic. Knows nothing of files to write, terminals or pages."""

@@ -1,0 +1,1 @@
+"""One result, drawn as terminal text, Markdown, HTML and files."""
