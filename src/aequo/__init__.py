@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aequo.core.policy import Policy
     from aequo.core.table import Table
     from aequo.flows.assess import assess
+    from aequo.flows.example import loan_applications
     from aequo.flows.gate import gate
     from aequo.report.result import Assessment
 
@@ -30,6 +31,7 @@ _HOMES = {
     "Table": "aequo.core.table",
     "assess": "aequo.flows.assess",
     "gate": "aequo.flows.gate",
+    "loan_applications": "aequo.flows.example",
 }
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "__version__",
     "assess",
     "gate",
+    "loan_applications",
 ]
 
 

@@ -11,6 +11,12 @@ from aequo.cli.console import say, waiting
 
 __all__ = ["demo"]
 
+_SYSTEM = {
+    "system.name": "Mortgage applications, Boston Fed study",
+    "system.purpose": "Banks in Boston decide whether to grant a mortgage.",
+    "system.people": "The 1,989 applicants, and those who would share their home.",
+}
+
 
 def demo(
     out: Annotated[str, typer.Option(metavar="DIR", help="Where to write the report.")] = "aequo-report",
@@ -28,6 +34,7 @@ def demo(
     The data are those of the Boston Fed study of mortgage lending; pip install 'aequo[examples]' brings them.
     """
     with waiting("Assessing mortgage applications"):
+        from aequo.core.policy import Policy
         from aequo.flows.assess import assess
         from aequo.flows.example import loan_applications
 
@@ -35,5 +42,6 @@ def demo(
         say(
             "Are these decisions fair? Mortgage applications of the Boston Fed study, approved or not, by race and sex."
         )
-        result = assess(data, label="approve", favourable="1", group=("race", "sex"))
+        policy = Policy().replace(**_SYSTEM)
+        result = assess(data, label="approve", favourable="1", group=("race", "sex"), policy=policy)
     return deliver(result, out=out, json=json, fail_on=fail_on)
