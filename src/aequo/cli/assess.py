@@ -47,6 +47,9 @@ def assess(
     task: Annotated[
         Task | None, typer.Option(metavar="KIND", help="auto, binary, multiclass or regression; auto by default.")
     ] = None,
+    encoding: Annotated[
+        str, typer.Option(metavar="NAME", help="Encoding of CSV files: utf-8, latin-1 or utf-16.")
+    ] = "utf-8",
     policy: Annotated[
         str | None, typer.Option(metavar="FILE", help="Limits and rules; ./aequo.toml by default, where there is one.")
     ] = None,
@@ -76,7 +79,7 @@ def assess(
         from aequo.core.table import Table
         from aequo.flows.assess import assess as run
 
-        table = Table.of(data[0] if len(data) == 1 else data, missing=rules.data.missing)
+        table = Table.of(data[0] if len(data) == 1 else data, missing=rules.data.missing, encoding=encoding)
         columns = names(group, table.columns)
         rules = override(
             rules,

@@ -7,8 +7,10 @@ not be judged, 130 interrupted.
 from __future__ import annotations
 
 import errno
+import math
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,6 +67,9 @@ class _Stopped(BaseException):
     """A signal asked us to end."""
 
 
+_INTERRUPTS = (KeyboardInterrupt, typer.Abort)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
@@ -78,14 +83,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     restore, received = _catch_signals()
     try:
         code = app(arguments, prog_name="aequo", standalone_mode=False) if arguments else _no_command()
-        sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the one place where every way to end gets its exit code
         if debug and not isinstance(error, (SystemExit, _Stopped)):
             traceback.print_exc()
-        return 128 + received[0] if received else _ended(error)
+        code = 0 if received else _interrupted(signal.SIGINT) if isinstance(error, _INTERRUPTS) else _ended(error)
     finally:
         restore()
-    return 128 + received[0] if received else code or 0
+    # Engines turn an interrupt into errors of their own, or pass over it: the signal has the last word.
+    return _interrupted(received[0]) if received else code or 0
 
 
 def _no_command() -> int:
@@ -99,17 +104,17 @@ def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
 
 
 def _catch_signals() -> tuple[Callable[[], None], list[int]]:
-    """Turn the signals that end a program into an exception, so that files under way are cleaned up.
-
-    Engines turn an interrupt into errors of their own, so the signal is also remembered.
-    """
+    """Turn the signals that end a program into an exception, so that files under way are cleaned up."""
     received: list[int] = []
+    last = -math.inf
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        if not received:
-            say("\naequo: interrupted; nothing was written half-way.")
+        nonlocal last
         received.append(number)
-        raise KeyboardInterrupt if number == signal.SIGINT else _Stopped
+        # An impatient second Ctrl-C must not disturb the cleaning up; a later one is meant.
+        if time.monotonic() - last > 1:
+            last = time.monotonic()
+            raise KeyboardInterrupt if number == signal.SIGINT else _Stopped
 
     old: dict[int, Any] = {}
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -127,12 +132,14 @@ def _catch_signals() -> tuple[Callable[[], None], list[int]]:
     return restore, received
 
 
+def _interrupted(number: int) -> int:
+    say("\naequo: interrupted; nothing was written half-way.")
+    return 128 + number
+
+
 def _ended(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0 if error.code is None else 2
-    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        say("aequo: interrupted; nothing was written half-way.")
-        return 130
     if isinstance(error, AequoError):
         say(f"aequo: {error}")
     elif hasattr(error, "format_message"):  # a usage error of typer's, or of the click that older typers stand on
@@ -160,7 +167,7 @@ _OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, 
 def _usage(message: str) -> str:
     """Return typer's message as one sentence."""
     text = " ".join(message.split()).removesuffix(".").replace("Value error, ", "")
-    return f"{text[:1].lower()}{text[1:]}."
+    return f"{text[:1].lower()}{text[1:]}{'' if text.endswith('?') else '.'}"
 
 
 def _place(error: BaseException) -> str:
