@@ -46,7 +46,7 @@ _RATES = (
 MOST_STRATA = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Question:
     """One thing to be judged, before its status is known."""
 
@@ -397,10 +397,12 @@ def _decided(asked: Sequence[Question], policy: Policy) -> list[Finding]:
     confidence, method = policy.statistics.confidence, policy.statistics.multiplicity
     findings = []
     for required in (True, False):
-        family = [q for q in asked if q.required is required]
-        statuses = decide([q.status for q in family], confidence, multiplicity=method)
-        for q, status in zip(family, statuses, strict=True):
-            value, interval = q.at(confidence)
+        family = [(q, *q.at(confidence)) for q in asked if q.required is required]
+        # What has no interval is no statement about chance, and takes no part in sharing the error rate.
+        open_ = [q for q, _, interval in family if interval is not None]
+        decided = dict(zip(open_, decide([q.status for q in open_], confidence, multiplicity=method), strict=True))
+        for q, value, interval in family:
+            status = decided[q] if q in decided else q.status(confidence)
             why = q.words(status, interval)
             alone = q.status(confidence)
             if status is Status.UNKNOWN and alone is not Status.UNKNOWN:
