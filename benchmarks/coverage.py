@@ -345,7 +345,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "*shown*: share of intervals that exclude 0 (1 for the ratio); where there is no disparity, that is the error. "
         "*inside limit*: share that lie wholly inside the limit (difference 0.1, ratio 0.8). "
         "*rows* of each group: 30, 300, mixed (30 and 300 in turn), random (multinomial, 150 a group on average, in "
-        "shares 1 : 2 : ... : K), weighted (300, half of them with weight 4). *base*: selection rate, or the share of favourable labels for the odds, where the "
+        "shares 1 : 2 : ... : K), weighted (300, half of them with weight 4). "
+        "*base*: selection rate, or the share of favourable labels for the odds, where the "
         f"true positive rate is {TPR} and the false positive rate {FPR} before the disparity of {GAP}; "
         "the impact ratio is base / (base + 0.1). Groups without rows to judge are left out of that data set's truth.",
     ]
