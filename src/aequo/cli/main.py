@@ -7,21 +7,19 @@ not be judged, 130 interrupted.
 from __future__ import annotations
 
 import errno
-import math
 import signal
 import sys
-import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from aequo import __version__
 from aequo.cli import assess, demo, init
 from aequo.cli.console import say, usable_streams
+from aequo.cli.signals import Stopped, catch_signals
 from aequo.errors import AequoError
 
 __all__ = ["app", "main"]
@@ -63,10 +61,6 @@ app.command("demo", short_help="Assess 1,989 real mortgage applications.")(demo.
 app.command("init", short_help="Write a policy: purpose, people, columns, limits.")(init.init)
 
 
-class _Stopped(BaseException):
-    """A signal asked us to end."""
-
-
 _INTERRUPTS = (KeyboardInterrupt, typer.Abort)
 
 
@@ -80,11 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments, debug = _without_debug(list(sys.argv[1:] if argv is None else argv))
     usable_streams()
-    restore, received = _catch_signals()
+    restore, received = catch_signals()
     try:
         code = app(arguments, prog_name="aequo", standalone_mode=False) if arguments else _no_command()
     except BaseException as error:  # noqa: BLE001 - the one place where every way to end gets its exit code
-        if debug and not isinstance(error, (SystemExit, _Stopped)):
+        if debug and not isinstance(error, (SystemExit, Stopped)):
             traceback.print_exc()
         code = 0 if received else _interrupted(signal.SIGINT) if isinstance(error, _INTERRUPTS) else _ended(error)
     finally:
@@ -101,35 +95,6 @@ def _no_command() -> int:
 def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return [a for a in arguments[:end] if a != "--debug"] + arguments[end:], "--debug" in arguments[:end]
-
-
-def _catch_signals() -> tuple[Callable[[], None], list[int]]:
-    """Turn the signals that end a program into an exception, so that files under way are cleaned up."""
-    received: list[int] = []
-    last = -math.inf
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        nonlocal last
-        received.append(number)
-        # An impatient second Ctrl-C must not disturb the cleaning up; a later one is meant.
-        if time.monotonic() - last > 1:
-            last = time.monotonic()
-            raise KeyboardInterrupt if number == signal.SIGINT else _Stopped
-
-    old: dict[int, Any] = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        try:
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                old[number] = signal.signal(number, stop)
-        except ValueError:  # not in the main thread
-            break
-
-    def restore() -> None:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-    return restore, received
 
 
 def _interrupted(number: int) -> int:

@@ -26,7 +26,7 @@ import numpy as np
 from aequo.core.engine import Engine
 from aequo.errors import InputError, UnreadableData, did_you_mean
 
-__all__ = ["digests", "engine_of"]
+__all__ = ["digests", "engine_of", "interrupt"]
 
 _FORMATS = {
     ".csv": "csv",
@@ -37,6 +37,7 @@ _FORMATS = {
     ".ndjson": "json",
     ".json": "json",
 }
+_CONNECTIONS: weakref.WeakSet[Any] = weakref.WeakSet()  # open ones, only to be able to stop them
 _PACKED = (".gz", ".zst")
 _DELIMITERS = (",", ";", "\t", "|")
 _ENCODINGS = ("utf-8", "latin-1", "utf-16")  # those that DuckDB reads without an extension
@@ -165,7 +166,7 @@ def _connect(folder: str | None = None) -> Any:
     """Return a DuckDB connection that stays within 1 GB, spills to `folder`, and never uses the network."""
     import duckdb
 
-    return duckdb.connect(
+    connection = duckdb.connect(
         ":memory:",
         config={
             "memory_limit": "1GB",
@@ -175,6 +176,14 @@ def _connect(folder: str | None = None) -> Any:
             "autoload_known_extensions": False,
         },
     )
+    _CONNECTIONS.add(connection)
+    return connection
+
+
+def interrupt() -> None:
+    """Stop the queries on files that run now; for another thread, when a signal asks the program to end."""
+    for connection in list(_CONNECTIONS):
+        connection.interrupt()
 
 
 def _open(query: Callable[[Any], str], failed: Callable[[Exception], Exception], *, kept: bool) -> Engine:
