@@ -203,7 +203,7 @@ def _solve(rising: Callable[[float], float], low: float, high: float) -> float:
     while at_high < 0:
         low, at_low, high = high, at_high, 2 * high
         at_high = rising(high)
-    side = 0
+    side, middle = 0, low
     for _ in range(200):
         middle = (low * at_high - high * at_low) / (at_high - at_low)
         value = rising(middle)
