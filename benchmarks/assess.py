@@ -155,7 +155,7 @@ def speed(rows: int, repeats: int, slow: bool) -> None:
 
 
 def bootstrap(rows: int) -> None:
-    """A thousand replicates of the selection rates of all crossed groups, resampling cells instead of rows."""
+    """Draw a thousand replicates of the selection rates of all crossed groups, resampling cells instead of rows."""
     from aequo.core.intervals import multinomial
 
     counts = Table.of(data(rows)).counts(group=list(GROUPS), label="y", prediction="d", task="binary")

@@ -18,7 +18,7 @@ actions = st.lists(st.sampled_from(list(Action)))
 def test_the_strictest_of_all_is_the_strictest_of_the_strictest(a: list[Action], b: list[Action]) -> None:
     strictest = Action.strictest
     assert strictest(a + b) is strictest([strictest(a), strictest(b)])
-    assert strictest(a + [Action.BLOCK]) is Action.BLOCK
+    assert strictest([*a, Action.BLOCK]) is Action.BLOCK
     assert all(list(Action).index(x) <= list(Action).index(strictest(a)) for x in a)
 
 

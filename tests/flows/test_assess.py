@@ -226,9 +226,7 @@ def test_missing_groups_are_shown_but_not_compared() -> None:
 
 def test_doing_together_says_when_a_finding_would_be_decided_alone() -> None:
     rows = {"y": [1] * 55 + [0] * 45 + [1] * 37 + [0] * 63, "g": ["a"] * 100 + ["b"] * 100}
-    alone = aequo.assess(
-        rows, label="y", group="g", policy=Policy().replace(**{"statistics.multiplicity": "none"})
-    )
+    alone = aequo.assess(rows, label="y", group="g", policy=Policy().replace(**{"statistics.multiplicity": "none"}))
     together = aequo.assess(rows, label="y", group="g")
     assert {f.id for f in alone.findings} == {f.id for f in together.findings}
     for a, b in zip(
@@ -265,7 +263,7 @@ def test_crossed_groups_are_advisory_until_the_policy_requires_them() -> None:
         ({"y": [None] * 300}, {"label": "y", "group": "g"}, InputError, "missing"),
         ({"d": ["z", "1", "0"] * 100}, {"label": "y", "prediction": "d", "group": "g"}, InputError, "not values of"),
         ({"y": ["yes", "no", "no"] * 100}, {"label": "y", "group": "g"}, InputError, "favourable"),
-        ({}, {"label": "y", "group": "g", "favourable": "maybe"}, InputError, "'maybe' does not occur"),
+        ({}, {"label": "y", "group": "g", "favourable": "maybe"}, InputError, "'maybe' is none of"),
         ({}, {"label": "y", "group": "g", "reference": "z"}, UnknownGroup, "Groups: a, b, c"),
         ({}, {"label": "y", "group": ["g", "x"], "reference": "a"}, InputError, "several group columns"),
         ({"s": [7.0] * 300}, {"label": "y", "score": "s", "group": "g"}, InputError, "0..1|0 to 1|between 0 and 1"),
@@ -299,7 +297,7 @@ def test_a_million_groups_are_refused_without_naming_any() -> None:
 
 
 def test_unicode_and_hostile_group_names_come_through_whole() -> None:
-    names = ["<script>alert(1)</script>", "名前 | 性別", "a\nb", "ünï", "‮rtl"]
+    names = ["<script>alert(1)</script>", "名前 | 性別", "a\nb", "ünï", "\u202ertl"]
     rows = {"y": [1, 0] * 250, "g": [names[i % 5] for i in range(500)]}
     result = aequo.assess(rows, label="y", group="g")
     assert {g.group for g in result.groups} == set(names)

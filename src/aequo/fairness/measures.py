@@ -130,9 +130,13 @@ class Outcomes:
         flat = (groups.codes * 3 + y) * 3 + p
         size = len(groups) * 9
         shape = (len(groups), 3, 3)
-        n = np.bincount(flat, counts.n, minlength=size).reshape(shape)
-        w = n if counts.w is None else np.bincount(flat, counts.w, minlength=size).reshape(shape)
-        w2 = n if counts.w2 is None else np.bincount(flat, counts.w2, minlength=size).reshape(shape)
+
+        def total(values: Floats) -> Floats:
+            return np.asarray(np.bincount(flat, values, minlength=size), dtype=np.float64).reshape(shape)
+
+        n = total(counts.n.astype(np.float64))
+        w = n if counts.w is None else total(counts.w)
+        w2 = n if counts.w2 is None else total(counts.w2)
         return cls(groups, n.astype(np.int64), w, w2, counts, best)
 
 
@@ -157,7 +161,9 @@ def resolve_favourable(counts: Counts, favourable: Any = None) -> str:
         if wanted in alike and wanted not in seen:
             wanted = next((t for t in alike if t in seen), wanted)
     if seen and wanted not in seen and not (wanted in (*_TRUE, *_FALSE) and seen <= {*_TRUE, *_FALSE}):
-        raise InputError(f"the favourable value {wanted!r} does not occur in {dims[0].name!r}, which has {listed(seen)}.")
+        raise InputError(
+            f"the favourable value {wanted!r} does not occur in {dims[0].name!r}, which has {listed(seen)}."
+        )
     return wanted
 
 
@@ -366,7 +372,8 @@ def _score_table(outcomes: Outcomes, what: str = "w") -> Floats:
         raise InputError("these counts hold no sum of scores.")
     k = len(outcomes.groups)
     flat = (outcomes.groups.codes[keep] * 2 + y[keep]) * SCORE_BINS + bins[keep]
-    return np.bincount(flat, values[keep], minlength=k * 2 * SCORE_BINS).reshape(k, 2, SCORE_BINS)
+    table = np.bincount(flat, values[keep], minlength=k * 2 * SCORE_BINS)
+    return np.asarray(table, dtype=np.float64).reshape(k, 2, SCORE_BINS)
 
 
 def area_under_curve(outcomes: Outcomes) -> Measured:
@@ -418,7 +425,7 @@ def binning_error(outcomes: Outcomes) -> Floats:
     table = _score_table(outcomes)
     pairs = table.sum(axis=2).prod(axis=1)
     tied = (table[:, 0] * table[:, 1]).sum(axis=1)
-    return np.divide(tied, 2 * pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return np.asarray(np.divide(tied, 2 * pairs, out=np.full(len(pairs), np.nan), where=pairs > 0))
 
 
 def calibration_error(outcomes: Outcomes) -> Measured:
@@ -474,7 +481,7 @@ def regression_mean(counts: Counts, by: Sequence[str] | str | None, name: str) -
     k = len(groups)
 
     def total(values: Floats) -> Floats:
-        return np.bincount(groups.codes, values, minlength=k)
+        return np.asarray(np.bincount(groups.codes, values, minlength=k), dtype=np.float64)
 
     weight = total(counts.sums[number])
     rows = total(counts.n.astype(np.float64))
@@ -504,5 +511,3 @@ MEASURE_FUNCTIONS: Mapping[str, Callable[[Outcomes], Measured]] = {
 def measure(outcomes: Outcomes, name: str) -> Measured:
     """Return any measure of hard predictions or scores by its name."""
     return rate(outcomes, name) if name in MEASURES else MEASURE_FUNCTIONS[name](outcomes)
-
-

@@ -292,7 +292,8 @@ def compare(
     scale : float
         Divide differences by this.
     """
-    compared, out = [], []
+    compared: list[Measured] = []
+    out: list[str] = []
     for m in measured:
         fits = (m.n >= min_size) & ~m.groups.missing
         compared.append(m.keep(fits))

@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from aequo.core.counts import Counts
+from aequo.core.table import Table, Task
 from aequo.errors import InputError
 from aequo.fairness.measures import Outcomes, measure
 from aequo.fairness.metric import How, Metric, compare
@@ -167,10 +168,8 @@ def _outcomes(
     return Outcomes.of(counts, by, favourable=favourable)
 
 
-def count_arrays(columns: Mapping[str, Any], sensitive: Any, weight: Any, task: str = "binary") -> Counts:
+def count_arrays(columns: Mapping[str, Any], sensitive: Any, weight: Any, task: Task = "binary") -> Counts:
     """Count bare arrays; `sensitive` is one array, or a mapping or frame of several."""
-    from aequo.core.table import Table
-
     groups = sensitive if hasattr(sensitive, "keys") else None
     if groups is None and hasattr(sensitive, "columns"):
         groups = {str(c): sensitive[c] for c in sensitive.columns}
@@ -182,16 +181,21 @@ def count_arrays(columns: Mapping[str, Any], sensitive: Any, weight: Any, task: 
     if weight is not None:
         data["sample_weight"] = weight
     roles = {"true": "label", "pred": "prediction", "label": "label", "prediction": "prediction", "score": "score"}
-    arguments = {roles[k]: a for a, k in names.items()}
+    of = {roles[k]: a for a, k in names.items()}
     table = Table.of({k: _one_dimensional(k, v) for k, v in data.items()})
     return table.counts(
-        group=list(map(str, groups)), weight=None if weight is None else "sample_weight", task=task, **arguments
+        group=list(map(str, groups)),
+        label=of.get("label"),
+        prediction=of.get("prediction"),
+        score=of.get("score"),
+        weight=None if weight is None else "sample_weight",
+        task=task,
     )
 
 
 def _one_dimensional(name: str, values: Any) -> Any:
     array = values if hasattr(values, "__len__") else list(values)
-    shape = getattr(array, "shape", (len(array),))
+    shape: tuple[int, ...] = getattr(array, "shape", (len(array),))
     if len(shape) == 2 and shape[1] == 1:
         return np.asarray(array).reshape(-1)
     if len(shape) != 1:

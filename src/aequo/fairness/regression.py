@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "mean_outcome_parity",
     "outcome_scale",
     "residual_parity",
+    "run",
 ]
 
 
@@ -30,30 +31,54 @@ REGRESSION: Mapping[str, tuple[str, bool]] = {
 """Regression checks: the measure, and whether it needs a prediction."""
 
 
-def _regression(check: str, values: tuple[Any, Any, Any], options: Options) -> Metric:
+def run(
+    check: str,
+    counts: Counts,
+    *,
+    by: Sequence[str] | str | None = None,
+    limit: float = 0.1,
+    confidence: float = 0.95,
+    reference: str | None = None,
+    min_size: int = 1,
+) -> Metric:
+    """Run one of `REGRESSION` on counts made with ``task="regression"``.
+
+    Raises
+    ------
+    InputError
+        If the counts are of classes, or a prediction is needed and absent.
+    """
     name, both = REGRESSION[check]
-    first, second, sensitive = values
-    how = dict(options)
-    by, weight = options.get("by"), how.pop("weight", None)
-    how.pop("by", None)
-    how.pop("favourable", None)
-    how.setdefault("limit", 0.1)
-    if isinstance(first, Counts):
-        counts = first
-    else:
-        if not both and sensitive is None:
-            sensitive, second = second, None
-        columns = {"label": first} if second is None else {"label": first, "prediction": second}
-        if sensitive is None or (both and second is None):
-            raise InputError(f"expected ({'y_true, y_pred' if both else 'y_pred'}, sensitive) arrays or counts; got fewer.")
-        counts = count_arrays(columns, sensitive, weight, task="regression")
-    if "y" not in counts.sums and "p" not in counts.sums:
+    if not counts.sums.keys() & {"y", "p"}:
         raise InputError(f"{check} is about a numeric outcome; count with task='regression'.")
     if "p_n" not in counts.sums or not counts.sums["p_n"].any():
         if both:
             raise InputError(f"{check} needs predictions beside the labels.")
         name = "mean_label"
-    return compare(check, [regression_mean(counts, by, name)], scale=outcome_scale(counts), **how)  # type: ignore[arg-type]
+    return compare(
+        check,
+        [regression_mean(counts, by, name)],
+        scale=outcome_scale(counts),
+        limit=limit,
+        confidence=confidence,
+        reference=reference,
+        min_size=min_size,
+    )
+
+
+def _regression(check: str, values: tuple[Any, Any, Any], options: Options) -> Metric:
+    """Count bare arrays, and run the check."""
+    first, second, sensitive = values
+    how: dict[str, Any] = {k: v for k, v in options.items() if k not in ("weight", "favourable")}
+    if isinstance(first, Counts):
+        return run(check, first, **how)
+    both = REGRESSION[check][1]
+    if not both and sensitive is None:
+        sensitive, second = second, None
+    if sensitive is None or (both and second is None):
+        raise InputError(f"expected ({'y_true, y_pred' if both else 'y_pred'}, sensitive) arrays or counts; got fewer.")
+    columns = {"label": first} if second is None else {"label": first, "prediction": second}
+    return run(check, count_arrays(columns, sensitive, options.get("weight"), task="regression"), **how)
 
 
 def outcome_scale(counts: Counts) -> float:

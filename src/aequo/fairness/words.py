@@ -48,7 +48,7 @@ def sentence(metric: Metric, status: Status, interval: tuple[float, float] | Non
     """
     decisive = metric.decisive
     known = 0 if decisive is None else int((~np.isnan(decisive.values)).sum())
-    if decisive is None or metric.value is None or known < 2 and metric.how != "largest":
+    if decisive is None or metric.value is None or (known < 2 and metric.how != "largest"):
         return f"Not judged: {_why_not(metric)}."
     share = not decisive.name.startswith(_NOT_SHARES)
     text = _range(metric, decisive, share)

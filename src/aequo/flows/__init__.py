@@ -1,1 +1,1 @@
-"""The straight lines that know several areas: from data to an assessment, from an assessment to a gate. No arithmetic here."""
+"""The straight lines that know several areas: from data to an assessment, and from it to a gate."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from aequo.fairness.missing import missing_rates
 from aequo.fairness.shares import reference_population, representation
 
 __all__ = ["data_checks"]
+
 
 def data_checks(
     table: Table, counts: Counts, subjects: Sequence[tuple[str, ...]], policy: Policy, kind: str
@@ -89,7 +91,7 @@ def _proxies_of(table: Table, by: tuple[str, ...], policy: Policy, size: int) ->
 def _equal_rows(table: Table, policy: Policy, kind: str) -> list[DataCheck]:
     """Look for equal rows in different groups, and with different labels."""
     d, statistics = policy.data, policy.statistics
-    how = {"confidence": statistics.confidence, "seed": statistics.seed}
+    how: dict[str, Any] = {"confidence": statistics.confidence, "seed": statistics.seed}
     weight = {d.weight} if d.weight else set()
     checks = [duplicates(table, policy.groups.columns, exclude=weight, limit=policy.limit("duplicates"), **how)]
     if d.label is not None and kind != "regression":

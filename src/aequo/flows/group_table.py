@@ -62,9 +62,7 @@ def group_rows(
     return tuple(rows)
 
 
-def _rows(
-    groups: Groups, columns: dict[str, list[Measure]], found: Sequence[Metric], policy: Policy
-) -> list[GroupRow]:
+def _rows(groups: Groups, columns: dict[str, list[Measure]], found: Sequence[Metric], policy: Policy) -> list[GroupRow]:
     hide, least = policy.privacy.suppress_below, policy.groups.min_size
     reference = next((m.reference_index() for m in found if m.subject == groups.subject), None)
     named = int(groups.n[~groups.missing].sum())

@@ -30,27 +30,28 @@ def method_notes(
     level = f"{100 * s.confidence:g}%"
     required = sum(f.required for f in findings)
     notes = [
-        f"Intervals are at {level}. A rate of one group has Wilson's interval; a difference or ratio over several groups "
-        "has one that holds for all of them at once: its end against parity uses the studentised range, its other end "
+        f"Intervals are at {level}. A rate of one group has Wilson's interval; a difference or ratio over several "
+        "groups has one that holds for all of them at once: its end against parity uses the studentised range, its other end "
         "needs no correction.",
-        "PASS and FAIL mean that the whole interval is on one side of the limit, UNKNOWN that the data cannot tell, WARN "
-        "that a check which the policy does not require is beyond its limit.",
+        "PASS and FAIL mean that the whole interval is on one side of the limit, UNKNOWN that the data cannot tell, "
+        "WARN that a check which the policy does not require is beyond its limit.",
     ]
     if s.multiplicity == "holm":
         notes.append(
-            f"The {required} required findings are decided together (Holm), so that the chance of any wrong PASS or FAIL "
-            f"among them is at most {100 - 100 * s.confidence:g}%; the other {len(findings) - required} likewise among "
+            f"The {required} required findings are decided together (Holm), so that the chance of any wrong PASS or "
+            f"FAIL among them is at most {100 - 100 * s.confidence:g}%; the other {len(findings) - required} likewise among "
             "themselves."
         )
     else:
         notes.append("Each finding is decided on its own: with many findings, some will be wrong by chance.")
     notes.append(
-        f"Groups with fewer than {g.min_size} rows behind a number take no part in comparisons and are named as too small "
-        "to judge; rows that name no group are shown but not compared."
+        f"Groups with fewer than {g.min_size} rows behind a number take no part in comparisons and are named as too "
+        "small to judge; rows that name no group are shown but not compared."
     )
     if policy.privacy.suppress_below:
         notes.append(
-            f"Numbers that rest on fewer than {policy.privacy.suppress_below} people are withheld from everything written."
+            f"Numbers that rest on fewer than {policy.privacy.suppress_below} people are withheld from everything "
+            "written."
         )
     notes += _about_data(counts, kind, policy)
     for check in checks:
@@ -73,7 +74,7 @@ def _about_data(counts: Counts, kind: str, policy: Policy) -> list[str]:
     if kind == "binary" and counts.role("prediction") is None:
         notes.append("There is no model output: the label itself is judged as the decision.")
     for role in ("label", "prediction"):
-        dim = counts.role(role)  # type: ignore[arg-type]  # both are roles
+        dim = counts.role(role)
         if dim is not None and None in dim.levels and role != "prediction":
             gone = int(counts.n[counts.codes[:, counts.axis(dim.name)] == dim.levels.index(None)].sum())
             notes.append(f"{gone} rows have no {role}: they count where no {role} is needed.")
