@@ -31,16 +31,16 @@ def method_notes(
     required = sum(f.required for f in findings)
     notes = [
         f"Intervals are at {level}. A rate of one group has Wilson's interval; a difference or ratio over several "
-        "groups has one that holds for all of them at once: its end against parity uses the studentised range, its other end "
-        "needs no correction.",
+        "groups has one that holds for all of them at once: its end against parity uses the studentised range, "
+        "its other end needs no correction.",
         "PASS and FAIL mean that the whole interval is on one side of the limit, UNKNOWN that the data cannot tell, "
         "WARN that a check which the policy does not require is beyond its limit.",
     ]
     if s.multiplicity == "holm":
         notes.append(
             f"The {required} required findings are decided together (Holm), so that the chance of any wrong PASS or "
-            f"FAIL among them is at most {100 - 100 * s.confidence:g}%; the other {len(findings) - required} likewise among "
-            "themselves."
+            f"FAIL among them is at most {100 - 100 * s.confidence:g}%; the other {len(findings) - required} likewise "
+            "among themselves."
         )
     else:
         notes.append("Each finding is decided on its own: with many findings, some will be wrong by chance.")
