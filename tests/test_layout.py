@@ -24,7 +24,19 @@ MODULES = sorted(
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 # What `import aequo` and `aequo --help` must not pay for.
-HEAVY = {"aif360", "duckdb", "fairlearn", "narwhals", "numpy", "pandas", "polars", "pyarrow", "pyspark", "scipy", "sklearn"}
+HEAVY = {
+    "aif360",
+    "duckdb",
+    "fairlearn",
+    "narwhals",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pyspark",
+    "scipy",
+    "sklearn",
+}
 
 
 def _loaded_by(code: str) -> set[str]:
@@ -95,7 +107,7 @@ def test_every_module_says_what_it_is(name: str) -> None:
 def test_imports_point_down_only() -> None:
     pytest.importorskip("importlinter", reason="import-linter is in the extra dev")
     command = Path(sys.executable).parent / "lint-imports"
-    done = subprocess.run([str(command), "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([str(command), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
