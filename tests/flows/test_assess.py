@@ -263,7 +263,7 @@ def test_crossed_groups_are_advisory_until_the_policy_requires_them() -> None:
         ({"y": [None] * 300}, {"label": "y", "group": "g"}, InputError, "missing"),
         ({"d": ["z", "1", "0"] * 100}, {"label": "y", "prediction": "d", "group": "g"}, InputError, "not values of"),
         ({"y": ["yes", "no", "no"] * 100}, {"label": "y", "group": "g"}, InputError, "favourable"),
-        ({}, {"label": "y", "group": "g", "favourable": "maybe"}, InputError, "'maybe' is none of"),
+        ({}, {"label": "y", "group": "g", "favourable": "maybe"}, InputError, "'maybe' does not occur"),
         ({}, {"label": "y", "group": "g", "reference": "z"}, UnknownGroup, "Groups: a, b, c"),
         ({}, {"label": "y", "group": ["g", "x"], "reference": "a"}, InputError, "several group columns"),
         ({"s": [7.0] * 300}, {"label": "y", "score": "s", "group": "g"}, InputError, "0..1|0 to 1|between 0 and 1"),

@@ -24,11 +24,15 @@ __all__ = [
     "accuracy",
     "area_under_curve",
     "balanced_accuracy",
+    "binning_error",
     "calibration_error",
     "entropy_index",
     "error_ratio",
+    "listed",
+    "measure",
     "rate",
     "regression_mean",
+    "resolve_favourable",
 ]
 
 _TRUE, _FALSE = ("True", "1"), ("False", "0")

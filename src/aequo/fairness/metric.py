@@ -24,7 +24,13 @@ from aequo.errors import UnknownGroup, did_you_mean
 from aequo.fairness.judge import judge
 from aequo.fairness.measures import Measured
 
-__all__ = ["GroupValue", "How", "Metric", "compare"]
+__all__ = [
+    "GroupValue",
+    "How",
+    "Metric",
+    "compare",
+    "group_values",
+]
 
 How = Literal["difference", "ratio", "largest"]
 

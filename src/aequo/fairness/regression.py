@@ -127,7 +127,7 @@ def mean_outcome_parity(
     Examples
     --------
     >>> round(mean_outcome_parity([1.5, 2.0, 2.5, 3.5], ["a", "a", "b", "b"]).value, 3)
-    1.683
+    1.69
     """
     return _regression("mean-outcome-parity", (y_pred, None, sensitive), options)
 

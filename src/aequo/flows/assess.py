@@ -26,7 +26,10 @@ from aequo.flows.outcome import settle
 from aequo.flows.questions import Question, metrics_of, questions, subjects_of
 from aequo.report.result import Assessment, DataSummary
 
-__all__ = ["assess"]
+__all__ = [
+    "assess",
+    "published_digest",
+]
 
 _Names = str | Sequence[str] | None
 
@@ -91,7 +94,7 @@ def assess(
     >>> data = {"hired": [1, 1, 0, 0] * 50, "sex": ["f", "m", "f", "m"] * 50}
     >>> result = assess(data, label="hired", group="sex")
     >>> result.verdict.value, result.findings[-1].check
-    ('unknown', 'representation')
+    ('unknown', 'small-groups')
     """
     given: dict[str, Any] = {
         "data.label": label,

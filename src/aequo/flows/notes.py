@@ -38,8 +38,8 @@ def method_notes(
     ]
     if s.multiplicity == "holm":
         notes.append(
-            f"The {required} required findings are decided together (Holm), so that the chance of any wrong PASS or "
-            f"FAIL among them is at most {100 - 100 * s.confidence:g}%; the other {len(findings) - required} likewise "
+            f"The {required} required findings are decided together (Holm), which keeps the chance of any wrong PASS or "
+            f"FAIL among them near or under {100 - 100 * s.confidence:g}%; the other {len(findings) - required} likewise "
             "among themselves."
         )
     else:
