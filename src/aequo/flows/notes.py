@@ -38,9 +38,9 @@ def method_notes(
     ]
     if s.multiplicity == "holm":
         notes.append(
-            f"The {required} required findings are decided together (Holm), which keeps the chance of any wrong PASS or "
-            f"FAIL among them near or under {100 - 100 * s.confidence:g}%; the other {len(findings) - required} likewise "
-            "among themselves."
+            f"The {required} required findings are decided together by Holm's rule, which keeps the chance of any wrong "
+            f"PASS or FAIL among them at about {100 - 100 * s.confidence:g}%; the other {len(findings) - required} "
+            "likewise among themselves."
         )
     else:
         notes.append("Each finding is decided on its own: with many findings, some will be wrong by chance.")
