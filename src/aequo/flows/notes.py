@@ -38,8 +38,8 @@ def method_notes(
     ]
     if s.multiplicity == "holm":
         notes.append(
-            f"The {required} required findings are decided together by Holm's rule, which keeps the chance of any wrong "
-            f"PASS or FAIL among them at about {100 - 100 * s.confidence:g}%; the other {len(findings) - required} "
+            f"The {required} required findings are decided together by Holm's rule, which keeps the chance of any "
+            f"wrong PASS or FAIL among them at about {100 - 100 * s.confidence:g}%; the other {len(findings) - required} "
             "likewise among themselves."
         )
     else:
