@@ -39,8 +39,8 @@ def method_notes(
     if s.multiplicity == "holm":
         notes.append(
             f"The {required} required findings are decided together by Holm's rule, which keeps the chance of any "
-            f"wrong PASS or FAIL among them at about {100 - 100 * s.confidence:g}%; the other {len(findings) - required} "
-            "likewise among themselves."
+            f"wrong PASS or FAIL among them at about {100 - 100 * s.confidence:g}%; the other "
+            f"{len(findings) - required} likewise."
         )
     else:
         notes.append("Each finding is decided on its own: with many findings, some will be wrong by chance.")
