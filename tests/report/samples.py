@@ -104,9 +104,7 @@ def _column(x: np.ndarray, n: np.ndarray, judged: np.ndarray, reference: int, hi
                     "ratio": float(r[0][i, reference]),
                     "ratio_interval": (float(r[1][i, reference]), float(r[2][i, reference])),
                 }
-            out.append(
-                Measure(value=float(values[i]), interval=(float(low[i]), float(high[i])), n=int(n[i]), **pairs)
-            )
+            out.append(Measure(value=float(values[i]), interval=(float(low[i]), float(high[i])), n=int(n[i]), **pairs))
     return out
 
 
@@ -187,7 +185,9 @@ def assessment(
     )
 
 
-def _decisions(subject: str, table: Mapping[str, tuple[int, int]], required: bool) -> tuple[list[GroupRow], list[Finding]]:
+def _decisions(
+    subject: str, table: Mapping[str, tuple[int, int]], required: bool
+) -> tuple[list[GroupRow], list[Finding]]:
     n, x = [v[0] for v in table.values()], [v[1] for v in table.values()]
     rates = {"selection_rate": (x, n), "share": (n, [sum(n)] * len(n))}
     rows = rows_of(subject, list(table), n, rates)
@@ -321,8 +321,8 @@ def many(groups: int = 1000, measures: int = 12, subjects: int = 1, rows: int = 
         made = rows_of(f"column {s}", names[:2], n[:2].tolist(), {k: (x[:2], y[:2]) for k, (x, y) in rates.items()})
         made += _plain_rows(f"column {s}", names[2:], n[2:], {k: (x[2:], y[2:]) for k, (x, y) in rates.items()})
         table += made
-        for name in rates:
-            few = {name: tuple(v[:6] for v in rates[name])}
+        for name, pair in rates.items():
+            few = {name: tuple(v[:6] for v in pair)}
             found.append(compared(f"column {s}", name.replace("_", "-") + "-parity", (name,), few, area="fairness"))
     return assessment(found, table, rows=rows)
 
@@ -333,7 +333,8 @@ def _plain_rows(subject: str, names: Sequence[str], n: np.ndarray, rates: Rates)
         measures = {}
         for m, (x, y) in rates.items():
             p = x[i] / y[i]
-            measures[m] = Measure(value=p, interval=(max(0, p - 0.123456789), min(1, p + 0.1)), n=int(y[i]), difference=p)
+            reach = (max(0, p - 0.123456789), min(1, p + 0.1))
+            measures[m] = Measure(value=p, interval=reach, n=int(y[i]), difference=p)
         rows.append(
             GroupRow(
                 subject=subject, group=name, n=int(n[i]), share=0.001, reference=False, judged=True, measures=measures

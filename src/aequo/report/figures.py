@@ -19,7 +19,7 @@ MOST_GROUPS = 20
 """Groups in a chart and in the table beside it: the lowest and the highest of more."""
 
 _DIFFERENCES = frozenset({"auc-parity", "generalised-entropy", "theil-index"})
-_OWN_LIMIT = frozenset({"representation", "label-divergence", "calibration"})
+_OWN_LIMIT = frozenset({"representation", "label-divergence", "calibration", "proxies"})
 Pair = tuple[GroupRow, Measure | None]
 
 
@@ -104,7 +104,7 @@ def _figure(figure: Figure, block: Block, policy: Policy, budget: Budget) -> dic
         "reference": words.name(reference[0].group) if reference and (ratios or differences) else "",
         "differences": differences,
         "ratios": ratios,
-        "rows": [_row(row, m, figure.measure, policy) for row, m in shown],
+        "rows": [_row(row, m, figure, policy) for row, m in shown],
         "left": len(rest),
         "findings": [
             {"status": f.status.value, "glyph": words.GLYPHS[f.status], "word": words.WORDS[f.status]}
@@ -117,9 +117,9 @@ def _figure(figure: Figure, block: Block, policy: Policy, budget: Budget) -> dic
 def _guides(figure: Figure, reference: Pair | None) -> tuple[float | None, tuple[float, float] | None, str]:
     """Return reference line and limit band of the chart, and what they mean in words."""
     for f in figure.findings:
-        if f.check in _OWN_LIMIT and f.limit is not None:
+        if f.check in _OWN_LIMIT and f.limit is not None and f.measures[0] == figure.measure:
             return f.limit, None, f"Dashed line: the limit of {words.measure_amount(f.limit, figure.measure)}."
-    if reference is None or reference[1] is None or reference[1].value is None:
+    if reference is None or reference[1] is None or reference[1].value is None or not figure.compared:
         return None, None, ""
     value, name = reference[1].value, words.name(reference[0].group)
     legend = f"Dashed line: {name}."
@@ -153,7 +153,7 @@ def _value(row: GroupRow, m: Measure | None, measure: str, policy: Policy) -> st
         return words.withheld(policy.privacy.suppress_below)
     if m is not None and m.value is None and m.n is None:
         return words.withheld(policy.privacy.suppress_below)
-    return "not enough data" if m is not None and m.value is None else words.measure_value(m, measure)
+    return words.measure_value(m, measure, short=True)
 
 
 def _describe(rows: Sequence[Pair], measure: str, policy: Policy) -> str:
@@ -166,21 +166,23 @@ def _describe(rows: Sequence[Pair], measure: str, policy: Policy) -> str:
     return f"{'; '.join(parts)}{more}. The table beside it holds the same numbers."
 
 
-def _row(row: GroupRow, m: Measure | None, measure: str, policy: Policy) -> dict[str, Any]:
-    unit = words.difference_unit(measure)
+def _row(row: GroupRow, m: Measure | None, figure: Figure, policy: Policy) -> dict[str, Any]:
+    measure, unit = figure.measure, words.difference_unit(figure.measure)
     has = m is not None and m.value is not None
+    pairs = None if m is None else (m.difference, m.difference_interval, m.ratio, m.ratio_interval)
+    difference, difference_interval, ratio, ratio_interval = pairs or (None,) * 4
     return {
         "group": words.name(row.group),
-        "tag": _tag(row),
+        "tag": _tag(row) if figure.compared or not row.judged else "",
         "n": words.measure_count(m) if m is not None else "",
         "value": _value(row, m, measure, policy),
         "has": has,
         "why": words.plain(m.why or "") if m is not None and not has and m.n is not None else "",
         "interval": words.measure_interval(m, measure),
-        "difference": words.signed(m.difference, unit) if m is not None and m.difference is not None else "",
-        "difference_interval": words.span(m.difference_interval, unit) if m is not None and m.difference_interval else "",
-        "ratio": words.amount(m.ratio, "ratio") if m is not None and m.ratio is not None else "",
-        "ratio_interval": words.span(m.ratio_interval, "ratio") if m is not None and m.ratio_interval else "",
+        "difference": "" if difference is None else words.signed(difference, unit),
+        "difference_interval": words.span(difference_interval, unit) if difference_interval else "",
+        "ratio": "" if ratio is None else words.amount(ratio, "ratio"),
+        "ratio_interval": words.span(ratio_interval, "ratio") if ratio_interval else "",
     }
 
 

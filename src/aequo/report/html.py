@@ -1,4 +1,4 @@
-"""An assessment as one HTML page: no script, no remote request, as large for a hundred million rows as for a thousand."""
+"""An assessment as one HTML page: no script, no remote request, and no larger for more rows."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["to_html"]
+
+_UNSEEN = {chr(c) for c in (*range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)}
 
 MOST_JSON = 250_000
 """A larger result is embedded without its per-group table, which findings.json holds."""
@@ -204,9 +206,7 @@ def _bar(f: Finding, title: str) -> Any:
         return ""
     unit = words.check_unit(f.check)
     bounds = (0.5, 1.0) if f.check == "proxies" else (0.0, 1.0) if unit == "ratio" else (0.0, float("inf"))
-    bar = limit_bar(
-        f.value, f.interval, f.limit, floor=words.is_floor(f), status=f.status, title=title, bounds=bounds
-    )
+    bar = limit_bar(f.value, f.interval, f.limit, floor=words.is_floor(f), status=f.status, title=title, bounds=bounds)
     return Markup(bar)  # noqa: S704 - svg.py escapes what it is given
 
 
@@ -235,4 +235,5 @@ def _json(assessment: Assessment) -> Any:
         plain[f"{key}_left_out"] = len(plain.pop(key))
         raw = msgspec.json.encode(plain)
     text = raw.decode().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return Markup(text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))  # noqa: S704 - escaped just above
+    text = "".join(f"\\u{ord(c):04x}" if c in _UNSEEN else c for c in text) if not text.isascii() else text
+    return Markup(text)  # noqa: S704 - escaped just above

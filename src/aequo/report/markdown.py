@@ -21,7 +21,7 @@ MOST_ROWS = 200
 MOST_TABLES = 60
 
 _SPECIAL = re.compile(r"[\\`*_\[\]#|~$]")
-_NUMBERED = re.compile(r"^(\s*)(\d+)([.)])")
+_NUMBERED = re.compile(r"^(\s*)(\d+)([.)])(?=\s|$)")
 
 
 def to_markdown(assessment: Assessment) -> str:

@@ -139,11 +139,13 @@ def dot_chart(
     ]
     if band is not None and reach:
         left, right = _place(band[0], low, high), _place(band[1], low, high)
-        out.append(f'<rect class="ae-band" x="{left:.2f}%" y="{_TOP}" width="{right - left:.2f}%" height="{bottom - _TOP}"/>')
-    out += [f'<line class="ae-grid" x1="{_x(t, low, high)}" x2="{_x(t, low, high)}" y1="{_TOP}" y2="{bottom}"/>' for t in ticks]
+        size = f'y="{_TOP}" width="{right - left:.2f}%" height="{bottom - _TOP}"'
+        out.append(f'<rect class="ae-band" x="{left:.2f}%" {size}/>')
+    rise = f'y1="{_TOP}" y2="{bottom}"'
+    out += [f'<line class="ae-grid" x1="{x}" x2="{x}" {rise}/>' for x in (_x(t, low, high) for t in ticks)]
     if line is not None and reach:
         x = _x(line, low, high)
-        out.append(f'<line class="ae-ref" x1="{x}" x2="{x}" y1="{_TOP}" y2="{bottom}" stroke-dasharray="4 4"/>')
+        out.append(f'<line class="ae-ref" x1="{x}" x2="{x}" {rise} stroke-dasharray="4 4"/>')
     for i, row in enumerate(rows):
         out += _dot(row, _TOP + i * _ROW, low, high)
     for i, t in enumerate(ticks):
@@ -156,17 +158,18 @@ def dot_chart(
 def _dot(row: Dot, top: float, low: float, high: float) -> list[str]:
     aside = "" if row.judged else " ae-aside"
     middle = top + 28
+    name = f'<text class="ae-name" x="0" y="{top + 15}">{escape(_short(row.label))}</text>'
+    if row.value is None:  # below the name, where no long name can run into it
+        return [name, f'<text class="ae-none" x="0" y="{top + 32}">{escape(row.text)}</text>']
     out = [
-        f'<text class="ae-name" x="0" y="{top + 15}">{escape(_short(row.label))}</text>',
-        f'<text class="{"ae-val" if row.value is not None else "ae-none"}" x="100%" y="{top + 15}" text-anchor="end">'
-        f"{escape(row.text)}</text>",
+        name,
+        f'<text class="ae-val" x="100%" y="{top + 15}" text-anchor="end">{escape(row.text)}</text>',
         f'<line class="ae-track" x1="{_INSET}%" x2="{100 - _INSET}%" y1="{middle}" y2="{middle}"/>',
     ]
-    if row.value is None:
-        return out
     if row.interval is not None:
         a, b = (_x(v, low, high) for v in row.interval)
-        out.append(f'<line class="ae-span{aside}" x1="{a}" x2="{b}" y1="{middle}" y2="{middle}" stroke-linecap="round"/>')
+        level = f'y1="{middle}" y2="{middle}" stroke-linecap="round"'
+        out.append(f'<line class="ae-span{aside}" x1="{a}" x2="{b}" {level}/>')
     return [*out, f'<circle class="ae-dot{aside}" cx="{_x(row.value, low, high)}" cy="{middle}" r="5"/>']
 
 

@@ -209,9 +209,10 @@ class _Page:
             ]
             for row, _ in rows
         ]
-        wide = [max(len(self.fit(line[k])) for line in (heads, *table)) for k in range(len(heads))]
-        wide[2:] = [min(max(w, 21), 34) for w in wide[2:]]
-        wide[0] = max(14, min(wide[0], self.console.width - sum(wide[1:]) - _GAP * (len(wide) - 1)))
+        wide = [max(self.text(line[k]).cell_len for line in (heads, *table)) for k in range(len(heads))]
+        room = self.console.width - wide[1] - _GAP * (len(wide) - 1)
+        wide[2:] = [min(w, max(20, (room - 14) // len(figures))) for w in wide[2:]]
+        wide[0] = max(10, min(wide[0], room - sum(wide[2:])))
         self.console.print()
         for i, line in enumerate((heads, *table)):
             style = "dim" if i == 0 or not rows[i - 1][0].judged else ""

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from aequo.core.finding import Finding, Status
 from aequo.core.levels import MISSING
 from aequo.report.result import Assessment, GroupRow, Measure
-from aequo.report.words import finding_title, joined, lowered, measure_title, name, plain, subject_title, withheld
+from aequo.report.words import (
+    finding_title,
+    joined,
+    lowered,
+    measure_title,
+    name,
+    no_value,
+    plain,
+    subject_title,
+    withheld,
+)
 
 __all__ = ["Block", "Figure", "Unjudged", "blocks", "ends", "ranked", "tally", "unjudged"]
 
@@ -46,6 +56,11 @@ class Figure:
     rows: tuple[tuple[GroupRow, Measure | None], ...]
     findings: tuple[Finding, ...]
     main: bool
+
+    @property
+    def compared(self) -> bool:
+        """Whether any group's value is compared with the reference group's."""
+        return any(m is not None and (m.difference is not None or m.ratio is not None) for _, m in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +110,10 @@ def _block(subject: str, rows: list[GroupRow], findings: list[Finding]) -> Block
         for measure in f.measures:
             compared.setdefault(measure, []).append(f)
     figures = []
-    for name in names:
-        by = tuple(compared.get(name, ()))
+    for measure in names:
+        by = tuple(compared.get(measure, ()))
         main = any(f.required or f.status is Status.WARN for f in by)
-        figures.append(Figure(name, tuple((row, row.measures.get(name)) for row in rows), by, main))
+        figures.append(Figure(measure, tuple((row, row.measures.get(measure)) for row in rows), by, main))
     # The selection rate is what every reader understands; then what is compared, then the rest.
     figures.sort(key=lambda f: (not f.measure.startswith("selection_rate"), not f.main, not f.findings))
     data = tuple(f for f in figures if f.findings and all(x.id.startswith("data/") for x in f.findings))
@@ -127,7 +142,7 @@ def ends(
         return list(rows), []
     known = [(m.value, i) for i, (row, m) in enumerate(rows) if m is not None and m.value is not None and row.judged]
     known.sort()
-    half = most // 2
+    half = (most - 1) // 2  # one place is for the reference group
     keep = {i for _, i in (*known[:half], *known[-half:])} | {i for i, (row, _) in enumerate(rows) if row.reference}
     for i, (row, _) in enumerate(rows):
         if len(keep) >= most:
@@ -186,4 +201,4 @@ def _why_left_out(row: GroupRow, least: int, hide: int) -> str:
 def _reason(m: Measure, hide: int) -> str:
     if m.n is None:
         return withheld(hide)
-    return f"not enough data: {plain(m.why)}" if m.why else "not enough data"
+    return no_value(m)

@@ -41,6 +41,7 @@ __all__ = [
     "measure_unit",
     "measure_value",
     "name",
+    "no_value",
     "plain",
     "signed",
     "span",
@@ -76,7 +77,8 @@ _CHECKS = {
     "mean-outcome-parity": "Mean outcome parity",
     "small-groups": "Group sizes",
 }
-_BETWEEN = {"proxies": "for", "label-noise": "in", "duplicates": "across groups of"}  # between check and subject; "by" elsewhere
+# What stands between check and subject, where it is not "by".
+_BETWEEN = {"proxies": "for", "label-noise": "in", "duplicates": "across groups of"}
 _MEASURES = {
     "base_rate": "Favourable labels",
     "positive_predictive_value": "Positive predictive value",
@@ -121,6 +123,7 @@ _FLOORS = frozenset({"disparate-impact", "treatment-equality", "representation"}
 _PERCENTS = frozenset({"accuracy", "balanced_accuracy", "positive_predictive_value", "calibration_error", "share"})
 
 
+_NOT_ASKED = ("these rows name no group", "not part of")  # reasons that more rows would not mend
 _JOINERS = "\u200c\u200d\u200e\u200f"  # names in Persian, Indic and right-to-left scripts need them
 
 
@@ -471,20 +474,29 @@ def measure_amount(value: float, measure: str) -> str:
     return with_unit(value, measure_unit(measure))
 
 
-def measure_value(m: Measure | None, measure: str) -> str:
-    """Return a group's number with its unit, or in words why there is none."""
+def measure_value(m: Measure | None, measure: str, *, short: bool = False) -> str:
+    """Return a group's number with its unit, or in words why there is none; `short` leaves the reason away."""
     if m is None:
         return "not measured"
-    if m.value is None:
-        return _no_value(m)
-    return measure_amount(m.value, measure)
+    return no_value(m, short=short) if m.value is None else measure_amount(m.value, measure)
 
 
-def _no_value(m: Measure) -> str:
+def no_value(m: Measure, *, short: bool = False) -> str:
+    """Return in words that there is no number: withheld, not measured, or not enough data.
+
+    Examples
+    --------
+    >>> no_value(Measure(value=None, interval=None, n=None, why="withheld: fewer than 5 people"))
+    'withheld (fewer than 5 people)'
+    >>> no_value(Measure(value=None, interval=None, n=9, why="no row was selected"))
+    'not enough data: no row was selected'
+    """
     why = plain(m.why or "")
     if why.startswith("withheld"):
-        return f"withheld ({why.removeprefix('withheld').lstrip(': ')})" if ":" in why else why
-    return f"not enough data ({why})" if why else "not enough data"
+        reason = why.removeprefix("withheld").strip(": ()")
+        return f"withheld ({reason})" if reason else "withheld"
+    what = "not measured" if why.startswith(_NOT_ASKED) else "not enough data"
+    return what if short or not why else f"{what}: {why}"
 
 
 def measure_interval(m: Measure | None, measure: str) -> str:
