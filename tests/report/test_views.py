@@ -22,6 +22,7 @@ from aequo.report.html import to_html
 from aequo.report.markdown import escape, to_markdown
 from aequo.report.result import Assessment
 from aequo.report.terminal import show
+from aequo.report.verdict import headline
 from aequo.report.view import ranked, tally
 
 from . import samples
@@ -122,7 +123,7 @@ def test_the_same_numbers_are_in_every_view(result: Assessment) -> None:
 
 
 def test_the_answer_comes_first(result: Assessment) -> None:
-    head = words.headline(result)
+    head = headline(result)
     page, markdown = words_of(to_html(result)), unescaped(to_markdown(result))
     assert terminal(result).splitlines()[0].startswith(f"{words.GLYPHS[result.verdict]} {head.word.upper()}")
     for text in (page, markdown):
@@ -358,18 +359,18 @@ def test_colour_is_only_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPat
 
 
 def test_each_verdict_is_put_into_words() -> None:
-    assert words.headline(samples.loan()).lead == "1 of 6 required checks is beyond its limit."
-    assert words.headline(samples.compas()).word == "Fail"
-    assert words.headline(samples.all_pass()).lead == "All 3 required checks are within their limits."
-    assert words.headline(samples.all_unknown()).lead == "The data cannot decide any of 2 required checks."
-    assert words.headline(samples.empty()).lead == "Nothing could be judged: no required check was made."
+    assert headline(samples.loan()).lead == "1 of 6 required checks is beyond its limit."
+    assert headline(samples.compas()).word == "Fail"
+    assert headline(samples.all_pass()).lead == "All 3 required checks are within their limits."
+    assert headline(samples.all_unknown()).lead == "The data cannot decide any of 2 required checks."
+    assert headline(samples.empty()).lead == "Nothing could be judged: no required check was made."
     advisory = tuple(
         dataclasses.replace(f, required=False, status=Status.WARN) for f in samples.all_pass().findings[:1]
     )
     findings = (*samples.all_pass().findings[1:], *advisory)
     warned = dataclasses.replace(samples.all_pass(), findings=findings, verdict=overall(findings))
-    assert words.headline(warned).word == "Warning"
-    assert "Advisory checks beyond their limit: demographic parity by team" in words.headline(warned).detail
+    assert headline(warned).word == "Warning"
+    assert "Advisory checks beyond their limit: demographic parity by team" in headline(warned).detail
 
 
 def test_status_is_glyph_and_word_never_colour_alone(result: Assessment) -> None:

@@ -15,6 +15,7 @@ from aequo.report import words
 from aequo.report.figures import Budget, block_context
 from aequo.report.result import Assessment
 from aequo.report.svg import limit_bar
+from aequo.report.verdict import headline
 from aequo.report.view import blocks, ranked, tally, unjudged
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def to_html(assessment: Assessment, *, fragment: bool = False) -> str:
         "title": _title(assessment),
         "system": assessment.policy.system,
         "verdict": assessment.verdict,
-        "head": words.headline(assessment),
+        "head": headline(assessment),
         "tally": [
             {"status": s.value, "glyph": words.GLYPHS[s], "word": words.WORDS[s], "n": n, "means": words.MEANINGS[s]}
             for s, n in tally(found)

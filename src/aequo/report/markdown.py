@@ -9,6 +9,7 @@ from aequo.core.finding import Finding
 from aequo.report import words
 from aequo.report.html import facts
 from aequo.report.result import Assessment, GroupRow, Measure
+from aequo.report.verdict import headline
 from aequo.report.view import Block, Figure, blocks, ranked, unjudged
 
 __all__ = ["escape", "to_markdown"]
@@ -37,7 +38,7 @@ def to_markdown(assessment: Assessment) -> str:
     str
         Text that ends with a line break. Names from the data are escaped: they make no links, HTML or table cells.
     """
-    head = words.headline(assessment)
+    head = headline(assessment)
     title = escape(assessment.policy.system.name or assessment.data.source)
     out = [f"# {title}: fairness assessment", ""]
     out += [f"> **{words.GLYPHS[assessment.verdict]} {head.word}.** {escape(head.lead)}", ""]

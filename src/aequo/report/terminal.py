@@ -10,6 +10,7 @@ from aequo.core.finding import Finding, Status
 from aequo.report import words
 from aequo.report.html import facts
 from aequo.report.result import Assessment, GroupRow, Measure
+from aequo.report.verdict import headline
 from aequo.report.view import Block, Figure, blocks, ends, ranked, tally, unjudged
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class _Page:
 
     def verdict(self) -> None:
         a = self.assessment
-        head = words.headline(a)
+        head = headline(a)
         name = words.plain(a.policy.system.name or a.data.source)
         line = self.text(f"{words.GLYPHS[a.verdict]} {head.word.upper()}", f"{_STYLES[a.verdict]} reverse")
         line.append(self.fit(f"  {head.lead}"), "bold")

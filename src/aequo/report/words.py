@@ -1,4 +1,4 @@
-"""How a result is put into words and figures, once for every view: titles, numbers, intervals, status words, verdict.
+"""How a result is put into words and figures, once for every view: titles, numbers, intervals, status words.
 
 Terminal, Markdown and HTML take their text from here, so that they cannot disagree on a number.
 """
@@ -8,17 +8,15 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from aequo.core.finding import Finding, Status
-from aequo.report.result import Assessment, GroupRow, Measure
+from aequo.report.result import GroupRow, Measure
 
 __all__ = [
     "GLYPHS",
     "MEANINGS",
     "WORDS",
-    "Headline",
     "Unit",
     "amount",
     "check_title",
@@ -30,7 +28,6 @@ __all__ = [
     "finding_titles",
     "finding_value",
     "group_count",
-    "headline",
     "is_floor",
     "joined",
     "lowered",
@@ -379,72 +376,6 @@ def finding_limit(finding: Finding) -> str:
     if finding.limit is None:
         return "none"
     return f"{'≥' if is_floor(finding) else '≤'} {with_unit(finding.limit, check_unit(finding.check))}"
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """The answer: a word, a sentence, and what it rests on.
-
-    Attributes
-    ----------
-    word : str
-        ``"Fail"``.
-    lead : str
-        One sentence in plain words.
-    because : str
-        What the finding that weighs most says; may be empty.
-    detail : str
-        The findings that decided it; may be empty.
-    """
-
-    word: str
-    lead: str
-    because: str
-    detail: str
-
-
-def headline(assessment: Assessment) -> Headline:
-    """Return the verdict in plain words."""
-    found, verdict = assessment.findings, assessment.verdict
-    required = [f for f in found if f.required]
-    word, m = WORDS[verdict], len(required)
-    failed = [f for f in required if f.status is Status.FAIL]
-    unknown = [f for f in required if f.status is Status.UNKNOWN]
-    warned = [f for f in found if f.status is Status.WARN]
-    if verdict is Status.FAIL:
-        lead = f"{len(failed)} of {_checks(m)} {'is beyond its' if len(failed) == 1 else 'are beyond their'} limit."
-        more = [_beyond("Also beyond their limit", failed[1:])] if len(failed) > 1 else []
-        detail = " ".join([*more, *([_cannot_tell(unknown)] if unknown else [])])
-        return Headline(word, lead, _says(failed), detail)
-    if verdict is Status.UNKNOWN:
-        if not required:
-            return Headline(word, "Nothing could be judged: no required check was made.", "", "")
-        lead = f"No required check fails, but the data cannot decide {len(unknown)} of {m}."
-        if len(unknown) == m:
-            lead = f"The data cannot decide {'the only required check' if m == 1 else 'any of ' + _checks(m)}."
-        return Headline(word, lead, _says(unknown), _cannot_tell(unknown))
-    lead = "The only required check is within its limit." if m == 1 else f"All {_checks(m)} are within their limits."
-    return Headline(word, lead, _says(warned), _beyond("Advisory checks beyond their limit", warned) if warned else "")
-
-
-def _says(findings: Sequence[Finding]) -> str:
-    return f"{finding_title(findings[0])}: {plain(findings[0].why)}" if findings else ""
-
-
-def _checks(m: int) -> str:
-    return f"{m} required check{'' if m == 1 else 's'}"
-
-
-def _beyond(start: str, findings: Sequence[Finding]) -> str:
-    parts = []
-    for f in findings:
-        numbers = f" ({finding_value(f)}, limit {finding_limit(f)})" if f.value is not None else ""
-        parts.append(f"{lowered(finding_title(f))}{numbers}")
-    return f"{start}: {joined(parts)}."
-
-
-def _cannot_tell(findings: Sequence[Finding]) -> str:
-    return f"Not decided: {joined([lowered(finding_title(f)) for f in findings])}."
 
 
 # -- groups -----------------------------------------------------------------------------------------------------------
