@@ -15,7 +15,7 @@ from aequo.report import words
 from aequo.report.figures import Budget, block_context
 from aequo.report.result import Assessment
 from aequo.report.svg import limit_bar
-from aequo.report.verdict import headline
+from aequo.report.verdict import facts, headline
 from aequo.report.view import blocks, ranked, tally, unjudged
 
 if TYPE_CHECKING:
@@ -113,29 +113,6 @@ def _css(fragment: bool) -> Any:
 
 def _title(assessment: Assessment) -> str:
     return words.plain(assessment.policy.system.name or assessment.data.source)
-
-
-def facts(assessment: Assessment) -> list[tuple[str, str]]:
-    """Return what was assessed, as pairs of name and text."""
-    d, policy = assessment.data, assessment.policy
-    columns = {k: v for k, v in d.columns.items() if v}
-    decision = next((columns[k] for k in ("prediction", "score", "label") if k in columns), "")
-    if "score" in columns and "prediction" not in columns and d.threshold is not None:
-        decision = f"{decision} ≥ {d.threshold:g}"
-    elif d.favourable is not None:
-        decision = f"{decision} = {d.favourable}"
-    out = [("Rows", words.thousands(d.rows)), ("Favourable decision" if d.favourable else "Outcome", decision)]
-    if "label" in columns and ("prediction" in columns or "score" in columns):
-        favourable = f" = {d.favourable}" if d.favourable is not None else ""
-        out.append(("True outcome", f"{columns['label']}{favourable}"))
-    out.append(("Groups", words.joined([str(c) for c in columns.get("groups", ())], most=6)))
-    out += [(k.capitalize(), _text(columns[k])) for k in ("controls", "weight") if k in columns]
-    out.append(("Confidence", f"{100 * policy.statistics.confidence:g}%"))
-    return [(name, words.plain(text)) for name, text in out if text]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ", ".join(str(v) for v in value)
 
 
 # -- findings ---------------------------------------------------------------------------------------------------------

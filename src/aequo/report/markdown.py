@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from aequo.core.finding import Finding
 from aequo.report import words
-from aequo.report.html import facts
 from aequo.report.result import Assessment, GroupRow, Measure
-from aequo.report.verdict import headline
+from aequo.report.verdict import facts, headline
 from aequo.report.view import Block, Figure, blocks, ranked, unjudged
 
 __all__ = ["escape", "to_markdown"]

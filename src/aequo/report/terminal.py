@@ -8,9 +8,8 @@ from typing import IO, TYPE_CHECKING
 
 from aequo.core.finding import Finding, Status
 from aequo.report import words
-from aequo.report.html import facts
 from aequo.report.result import Assessment, GroupRow, Measure
-from aequo.report.verdict import headline
+from aequo.report.verdict import facts, headline
 from aequo.report.view import Block, Figure, blocks, ends, ranked, tally, unjudged
 
 if TYPE_CHECKING:

@@ -1,15 +1,16 @@
-"""The verdict in plain words: what every view says first."""
+"""What every view says first: the verdict in plain words, and what was assessed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aequo.core.finding import Finding, Status
 from aequo.report.result import Assessment
-from aequo.report.words import WORDS, finding_limit, finding_title, finding_value, joined, lowered, plain
+from aequo.report.words import WORDS, finding_limit, finding_title, finding_value, joined, lowered, plain, thousands
 
-__all__ = ["Headline", "headline"]
+__all__ = ["Headline", "facts", "headline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,26 @@ def _beyond(start: str, findings: Sequence[Finding]) -> str:
 
 def _cannot_tell(findings: Sequence[Finding]) -> str:
     return f"Not decided: {joined([lowered(finding_title(f)) for f in findings])}."
+
+
+def facts(assessment: Assessment) -> list[tuple[str, str]]:
+    """Return what was assessed, as pairs of name and text."""
+    d, policy = assessment.data, assessment.policy
+    columns = {k: v for k, v in d.columns.items() if v}
+    decision = next((columns[k] for k in ("prediction", "score", "label") if k in columns), "")
+    if "score" in columns and "prediction" not in columns and d.threshold is not None:
+        decision = f"{decision} ≥ {d.threshold:g}"
+    elif d.favourable is not None:
+        decision = f"{decision} = {d.favourable}"
+    out = [("Rows", thousands(d.rows)), ("Favourable decision" if d.favourable else "Outcome", decision)]
+    if "label" in columns and ("prediction" in columns or "score" in columns):
+        favourable = f" = {d.favourable}" if d.favourable is not None else ""
+        out.append(("True outcome", f"{columns['label']}{favourable}"))
+    out.append(("Groups", joined([str(c) for c in columns.get("groups", ())], most=6)))
+    out += [(k.capitalize(), _text(columns[k])) for k in ("controls", "weight") if k in columns]
+    out.append(("Confidence", f"{100 * policy.statistics.confidence:g}%"))
+    return [(name, plain(text)) for name, text in out if text]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ", ".join(str(v) for v in value)

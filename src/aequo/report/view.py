@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -135,8 +136,8 @@ def ends(
     Returns
     -------
     tuple of list
-        Shown and rest, both in the given order. All are shown if they are at most `most`; else the reference group is
-        among the shown, and groups that are judged come before groups that are not.
+        Shown and rest. All are shown, in the given order, if they are at most `most`; else the shown are sorted by
+        value, the reference group is among them, and groups that are judged go before groups that are not.
     """
     if len(rows) <= most:
         return list(rows), []
@@ -149,7 +150,12 @@ def ends(
             break
         if row.n is not None or not known:
             keep.add(i)
-    return [r for i, r in enumerate(rows) if i in keep], [r for i, r in enumerate(rows) if i not in keep]
+    shown = sorted((r for i, r in enumerate(rows) if i in keep), key=_by_value)
+    return shown, [r for i, r in enumerate(rows) if i not in keep]
+
+
+def _by_value(pair: tuple[GroupRow, Measure | None]) -> float:
+    return math.inf if pair[1] is None or pair[1].value is None else pair[1].value
 
 
 @dataclass(frozen=True, slots=True)
