@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aequo.core.columns import Array, Part, as_column, as_numbers, as_objects, factorise, is_absent, kind_of
+from aequo.core.columns import Array, Part, as_column, as_numbers, as_objects, factorise, is_absent, is_null, kind_of
 from aequo.core.counts import SCORE_BINS, Floats, Ints
 from aequo.core.engine import Cells, Duplicates, Key, Kind, Plan, Profile
 from aequo.errors import InputError
@@ -128,7 +128,7 @@ class Arrays:
         for column in columns:
             values = self._data[column]
             taken = values[chosen] if isinstance(values, np.ndarray) else values.iloc[chosen]
-            out[column] = [None if v is None else v for v in as_objects(taken)]
+            out[column] = [None if is_null(v) else v for v in as_objects(taken)]
         return out
 
     def duplicates(

@@ -18,7 +18,7 @@ from aequo.core.engine import Kind, sentinels
 from aequo.core.levels import level
 from aequo.errors import InputError
 
-__all__ = ["Array", "Part", "as_column", "as_numbers", "as_objects", "factorise", "is_absent", "kind_of"]
+__all__ = ["Array", "Part", "as_column", "as_numbers", "as_objects", "factorise", "is_absent", "is_null", "kind_of"]
 
 _SMALL_RANGE = 1 << 16
 """Whole numbers within a range of this size are their own codes, without hashing."""
@@ -93,7 +93,7 @@ def _pandas_kind(values: Any) -> Kind:
     types = sys.modules["pandas"].api.types
     dtype = values.dtype
     if isinstance(dtype, sys.modules["pandas"].CategoricalDtype):
-        return kind_of(as_column("", dtype.categories)) if len(dtype.categories) else "text"
+        return kind_of(as_column("", dtype.categories))
     if types.is_bool_dtype(dtype):
         return "boolean"
     if types.is_numeric_dtype(dtype):
@@ -110,7 +110,7 @@ def _object_kind(values: Array) -> Kind:
     some = [v for v in values[::step].tolist() if v is not None and type(v).__name__ not in ("NAType", "NaTType")]
     some = [v for v in some if not (isinstance(v, float) and v != v)]
     if not some:
-        return "text"
+        return "empty" if all(map(is_null, values.tolist())) else "text"
     types = set(map(type, some))
     if all(issubclass(t, (bool, np.bool_)) for t in types):
         return "boolean"
@@ -129,7 +129,7 @@ def as_numbers(name: str, values: Any, missing: tuple[float, ...]) -> Floats:
         out = values.astype(np.float64, copy=False)
     else:
         try:
-            out = np.array([math.nan if _is_null(v) else float(v) for v in as_objects(values)], dtype=np.float64)
+            out = np.array([math.nan if is_null(v) else float(v) for v in as_objects(values)], dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"column {name!r} holds values that are not numbers.") from None
     if missing:
@@ -146,7 +146,8 @@ def as_objects(values: Any) -> list[Any]:
     return list(values.tolist())
 
 
-def _is_null(value: Any) -> bool:
+def is_null(value: Any) -> bool:
+    """Return whether one value is None, NaN, NaT or NA."""
     return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
@@ -164,7 +165,7 @@ def is_absent(name: str, values: Any, texts: tuple[str, ...]) -> NDArray[np.bool
 
 
 def _is_scalar_null(value: Any) -> bool:
-    return not isinstance(value, (list, dict, set, tuple, np.ndarray)) and _is_null(value)
+    return not isinstance(value, (list, dict, set, tuple, np.ndarray)) and is_null(value)
 
 
 def factorise(name: str, values: Any) -> Part:
@@ -199,7 +200,7 @@ def _whole_range(values: Array) -> Part | None:
     low, high = values.min(), values.max()
     if not math.isfinite(low) or not math.isfinite(high):
         return None
-    first, last = math.floor(low), math.floor(high)
+    first, last = int(low), int(high)  # exact for integers; floats that are not whole are found below
     if first >= 0 and last < 256:
         first = 0  # spares a subtraction
     if last - first >= _SMALL_RANGE:
@@ -221,6 +222,10 @@ def _factorise_pandas(values: Any) -> Part:
     if isinstance(values.dtype, pandas.CategoricalDtype):
         codes = values.cat.codes.to_numpy()
         return codes + 1, [None, *as_objects(as_column("", values.cat.categories))]
+    if pandas.api.types.is_float_dtype(values.dtype):  # may hold NaN beside its missing values
+        return factorise("", values.to_numpy(dtype=np.float64, na_value=math.nan))
+    if isinstance(values.dtype, pandas.ArrowDtype) and str(values.dtype).startswith("dictionary"):
+        return _hashed(list(values.astype(object)))  # pandas 2 cannot factorise these if a value is missing
     codes, distinct = pandas.factorize(values)
     return codes + 1, [None, *distinct.astype(object)]
 
@@ -246,5 +251,5 @@ def _hashed(values: list[Any]) -> Part:
     if set(map(type, values)) <= {str, type(None)}:
         codes = [seen.setdefault(v, len(seen)) for v in values]
         return np.array(codes, dtype=np.int64), list(seen)
-    codes = [seen.setdefault((isinstance(v, (bool, np.bool_)), None if _is_null(v) else v), len(seen)) for v in values]
+    codes = [seen.setdefault((isinstance(v, (bool, np.bool_)), None if is_null(v) else v), len(seen)) for v in values]
     return np.array(codes, dtype=np.int64), [v for _, v in seen]

@@ -13,8 +13,8 @@ from aequo.core.levels import level
 
 __all__ = ["Cells", "Duplicates", "Engine", "Key", "Kind", "Plan", "Profile", "sentinels"]
 
-Kind = Literal["number", "text", "boolean", "date", "other"]
-"""What a column holds, the same words on every engine."""
+Kind = Literal["number", "text", "boolean", "date", "empty", "other"]
+"""What a column holds, the same words on every engine; empty: no value in any row, and no type that says more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ class Frame:
             return "text"
         if isinstance(dtype, (nw.Date, nw.Datetime)):
             return "date"
-        return "other"
+        return "empty" if isinstance(dtype, nw.Unknown) and _is_null_type(self._frame.to_native(), column) else "other"
 
     def profile(self, column: str, missing: tuple[float, ...]) -> Profile:
         """Return the range of a numeric column."""
@@ -87,7 +87,7 @@ class Frame:
             return None
         some = self._frame.select(*columns).head(_LOOKED_AT)
         found = self._read(some.select(*(nw.col(c).n_unique().alias(f"n{i}") for i, c in enumerate(columns))))
-        return next((c for c, n in zip(columns, found, strict=True) if n[0] > limit + 1), None)
+        return next((c for c, n in zip(columns, found, strict=True) if (n[0] or 0) > limit + 1), None)
 
     def cells(self, plan: Plan) -> Cells:
         """Count the rows of each cell."""
@@ -180,7 +180,7 @@ class Frame:
         total = int(self._read(known.select(nw.len()))[0][0])
         one_in = max(1, math.ceil(total / most))
         looked_at = _one_in(known, columns, one_in) if one_in > 1 else known
-        picked = {f"c{i}": nw.col(c) for i, c in enumerate(columns)} | {f"g{i}": nw.col(c) for i, c in enumerate(by)}
+        picked = {f"c{i}": self._same(c) for i, c in enumerate(columns)} | {f"g{i}": nw.col(c) for i, c in enumerate(by)}
         rows = looked_at.select(**picked)
         same = [f"c{i}" for i in range(len(columns))]
         per_group = rows.group_by(*picked).agg(nw.len().alias("rows"))
@@ -227,6 +227,11 @@ class Frame:
         if self._schema[column].is_float():
             values = nw.when(~values.is_nan()).then(values)
         return nw.when(~values.is_in(missing)).then(values) if missing else values
+
+    def _same(self, column: str) -> nw.Expr:
+        """Return the column with null and NaN as one."""
+        values = nw.col(column)
+        return nw.when(~values.is_nan()).then(values) if self._schema[column].is_float() else values
 
     def _absent(self, column: str, texts: tuple[str, ...]) -> nw.Expr:
         """Return whether each row has no value."""
@@ -350,6 +355,14 @@ def _one_in(frame: nw.LazyFrame[Any], columns: Sequence[str], one_in: int) -> nw
 def _lazy(native: Any) -> nw.LazyFrame[Any]:
     frame: nw.LazyFrame[Any] = nw.from_native(native).lazy()
     return frame
+
+
+def _is_null_type(native: Any, column: str) -> bool:
+    """Return whether the column has no type but "nothing"."""
+    if hasattr(native, "collect_schema"):
+        return str(native.collect_schema()[column]) == "Null"
+    types = dict(zip(native.columns, getattr(native, "types", ()), strict=False))
+    return str(types.get(column)).strip('"') == "NULL"
 
 
 def _quoted(name: str) -> str:

@@ -126,7 +126,7 @@ class Table:
         return self._files
 
     def kind(self, column: str) -> Kind:
-        """Return what a column holds: ``"number"``, ``"text"``, ``"boolean"``, ``"date"`` or ``"other"``."""
+        """Return what a column holds: ``"number"``, ``"text"``, ``"boolean"``, ``"date"``, ``"empty"`` or ``"other"``."""
         self._check(column)
         return self._engine.kind(column)
 
@@ -265,7 +265,7 @@ class Table:
         marks = set(sentinels(self._missing))
         out: dict[str, NDArray[Any]] = {}
         for column in chosen:
-            if self._engine.kind(column) in ("number", "boolean"):
+            if self._engine.kind(column) in ("number", "boolean", "empty"):
                 values = [math.nan if v is None or v != v or v in marks else float(v) for v in taken[column]]
                 out[column] = np.array(values, dtype=np.float64)
             else:
@@ -315,7 +315,7 @@ class Table:
 
     def _check_number(self, column: str, *, outcome: bool, asked: bool) -> None:
         kind = self._engine.kind(column)
-        if kind == "number" or (outcome and kind == "boolean"):
+        if kind in ("number", "empty") or (outcome and kind == "boolean"):
             return
         said = "are needed for task='regression'" if outcome and asked else "are needed here"
         raise InputError(f"column {column!r} holds {_PLURAL[kind]}; numbers {said}.")
@@ -350,7 +350,7 @@ class Table:
         return Counts.collect(tuple(dims), codes, cells.n, cells.w, cells.w2, cells.sums)
 
 
-_PLURAL = {"text": "text", "boolean": "booleans", "date": "dates", "other": "values that are not numbers"}
+_PLURAL = {"text": "text", "boolean": "booleans", "date": "dates", "empty": "nothing", "other": "values that are not numbers"}
 
 
 def _listed(names: Sequence[str] | str) -> tuple[str, ...]:
