@@ -369,7 +369,7 @@ def test_each_verdict_is_put_into_words() -> None:
     )
     findings = (*samples.all_pass().findings[1:], *advisory)
     warned = dataclasses.replace(samples.all_pass(), findings=findings, verdict=overall(findings))
-    assert headline(warned).word == "Warning"
+    assert headline(warned).word == "Warn"
     assert "Advisory checks beyond their limit: demographic parity by team" in headline(warned).detail
 
 
@@ -403,6 +403,13 @@ def test_checks_of_areas_to_come_are_named_and_drawn() -> None:
     assert words.is_floor(new)
     page = words_of(to_html(dataclasses.replace(base, findings=(new,))))
     assert "Injection recall by prompts" in page and "≥ 0.800" in page
+
+
+@given(st.floats(0, 1), st.floats(-0.002, 0.002), st.sampled_from(["percent", "points", "ratio", "number"]))
+def test_a_number_beyond_its_limit_never_reads_as_the_limit(limit: float, by: float, unit: words.Unit) -> None:
+    limit = round(limit, 3)
+    if abs(by) > 1e-5:
+        assert words.amount(limit + by, unit, limit=limit) != words.amount(limit, unit)
 
 
 @given(st.floats(-2, 2), st.sampled_from(["percent", "points", "ratio", "sd", "number"]))

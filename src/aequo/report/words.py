@@ -55,7 +55,7 @@ THIN = "\u202f"  # a narrow space at which lines do not break
 MINUS = "\u2212"
 
 GLYPHS = {Status.PASS: "✓", Status.WARN: "!", Status.FAIL: "✕", Status.UNKNOWN: "?"}
-WORDS = {Status.PASS: "Pass", Status.WARN: "Warning", Status.FAIL: "Fail", Status.UNKNOWN: "Unknown"}
+WORDS = {Status.PASS: "Pass", Status.WARN: "Warn", Status.FAIL: "Fail", Status.UNKNOWN: "Unknown"}
 MEANINGS = {
     Status.PASS: "within the limit",
     Status.WARN: "beyond the limit of an advisory check",
@@ -259,10 +259,19 @@ def thousands(n: int) -> str:
     return f"{n:,}".replace(",", THIN).replace("-", MINUS)
 
 
-def amount(value: float, unit: Unit) -> str:
+def amount(value: float, unit: Unit, *, limit: float | None = None) -> str:
     """Return a number without its unit, in digits that suit it.
 
     Shares are in percent with one decimal, and more where that would round to 0 or 100.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    unit : {"percent", "points", "ratio", "sd", "number"}
+        What it is; the first two are shown times 100.
+    limit : float, optional
+        A number beside which it stands; more digits are shown where the two would read the same and are not.
 
     Examples
     --------
@@ -272,28 +281,31 @@ def amount(value: float, unit: Unit) -> str:
     ('23.6', '0.790', '12.40', '0.31')
     >>> [amount(v, "number") for v in (0.000123, 0.04567, 3.14159, 271.8)]
     ['0.00012', '0.046', '3.142', '271.8']
+    >>> amount(0.1003, "points"), amount(0.1003, "points", limit=0.1)
+    ('10.0', '10.03')
     """
-    if unit in ("percent", "points"):
-        return _percent(value, whole=unit == "percent")
-    if unit == "ratio":
-        return _fixed(value, 3 if abs(value) < 10 else 2)
-    if unit == "sd":
-        return _fixed(value, 2)
+    scale = 100 if unit in ("percent", "points") else 1
+    digits = _digits(scale * value, unit)
+    if limit is not None and value != limit:
+        enough = digits + 4
+        while digits < enough and round(scale * value, digits) == round(scale * limit, digits):
+            digits += 1
+    return _fixed(scale * value, digits)
+
+
+def _digits(value: float, unit: Unit) -> int:
+    """Return how many decimals suit a number, which is in percent if that is its unit."""
     size = abs(value)
-    if size == 0:
-        return "0"
+    if unit in ("percent", "points"):
+        edge = min(size, abs(100 - value)) if unit == "percent" else size
+        return 0 if edge == 0 else 1 if edge >= 0.1 else min(-math.floor(math.log10(edge)), 9)
+    if unit == "ratio":
+        return 3 if size < 10 else 2
+    if unit == "sd" or size == 0:
+        return 2 if unit == "sd" else 0
     if size < 0.001:
-        return _fixed(value, min(1 - math.floor(math.log10(size)), 12))
-    return _fixed(value, 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0)
-
-
-def _percent(value: float, *, whole: bool) -> str:
-    per = 100 * value
-    edge = min(abs(per), abs(100 - per)) if whole else abs(per)
-    if edge == 0:
-        return _fixed(per, 0)
-    digits = 1 if edge >= 0.1 else min(-math.floor(math.log10(edge)), 9)
-    return _fixed(per, digits)
+        return min(1 - math.floor(math.log10(size)), 12)
+    return 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
 
 
 def _fixed(value: float, digits: int) -> str:
@@ -307,7 +319,7 @@ def _fixed(value: float, digits: int) -> str:
 _SUFFIX: dict[Unit, str] = {"percent": "%", "points": " pts", "ratio": "", "sd": " SD", "number": ""}
 
 
-def with_unit(value: float, unit: Unit) -> str:
+def with_unit(value: float, unit: Unit, *, limit: float | None = None) -> str:
     """Return a number with its unit: percent, percentage points, standard deviations, or none.
 
     Examples
@@ -315,7 +327,7 @@ def with_unit(value: float, unit: Unit) -> str:
     >>> with_unit(0.676, "percent"), with_unit(0.236, "points"), with_unit(0.2, "sd"), with_unit(0.8, "ratio")
     ('67.6%', '23.6 pts', '0.20 SD', '0.800')
     """
-    return amount(value, unit) + _SUFFIX[unit]
+    return amount(value, unit, limit=limit) + _SUFFIX[unit]
 
 
 def signed(value: float, unit: Unit) -> str:
@@ -330,7 +342,7 @@ def signed(value: float, unit: Unit) -> str:
     return f"+{text}" if value > 0 and any(c in "123456789" for c in text) else text
 
 
-def span(interval: Span | None, unit: Unit) -> str:
+def span(interval: Span | None, unit: Unit, *, limit: float | None = None) -> str:
     """Return an interval in words, or "no interval".
 
     Examples
@@ -338,7 +350,7 @@ def span(interval: Span | None, unit: Unit) -> str:
     >>> span((0.172, 0.301), "points"), span(None, "points")
     ('17.2 to 30.1', 'no interval')
     """
-    return "no interval" if interval is None else f"{amount(interval[0], unit)} to {amount(interval[1], unit)}"
+    return "no interval" if interval is None else " to ".join(amount(v, unit, limit=limit) for v in interval)
 
 
 # -- findings ---------------------------------------------------------------------------------------------------------
@@ -363,12 +375,14 @@ def is_floor(finding: Finding) -> bool:
 
 def finding_value(finding: Finding) -> str:
     """Return the value with its unit, or "not measured"."""
-    return "not measured" if finding.value is None else with_unit(finding.value, check_unit(finding.check))
+    if finding.value is None:
+        return "not measured"
+    return with_unit(finding.value, check_unit(finding.check), limit=finding.limit)
 
 
 def finding_interval(finding: Finding) -> str:
     """Return the interval, or "no interval"."""
-    return span(finding.interval, check_unit(finding.check))
+    return span(finding.interval, check_unit(finding.check), limit=finding.limit)
 
 
 def finding_limit(finding: Finding) -> str:
