@@ -40,7 +40,8 @@ def level(value: Any, *, missing: Collection[str] = ("",)) -> Level:
     ['1', '1', '1.5', 'True', 'a', None, None, None]
     """
     if isinstance(value, str):
-        text: Level = unicodedata.normalize("NFC", value)
+        # A subclass such as numpy.str_ becomes plain text: JSON encoders refuse it.
+        text: Level = unicodedata.normalize("NFC", str.__str__(value))
     else:
         if hasattr(value, "item") and not isinstance(value, (dt.date, dt.timedelta)):
             value = _plain(value)
