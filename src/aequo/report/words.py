@@ -15,6 +15,7 @@ from aequo.report.result import GroupRow, Measure
 
 __all__ = [
     "GLYPHS",
+    "KNOWN_CHECKS",
     "MEANINGS",
     "WORDS",
     "Unit",
@@ -116,6 +117,9 @@ _CHECK_UNITS: dict[str, Unit] = {
     "balanced-accuracy-parity": "points",
     "conditional-parity": "points",
 }
+KNOWN_CHECKS = frozenset(_CHECK_UNITS)
+"""Checks whose unit is known; values of others are shown as plain numbers."""
+
 _FLOORS = frozenset({"disparate-impact", "treatment-equality", "representation"})
 _PERCENTS = frozenset({"accuracy", "balanced_accuracy", "positive_predictive_value", "calibration_error", "share"})
 
