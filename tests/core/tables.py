@@ -1,5 +1,6 @@
 """Random tables, the same rows on every engine, and a slow obvious count to hold them against."""
 
+# ruff: noqa: DTZ001 - data without a zone is what is tested
 from __future__ import annotations
 
 import datetime as dt

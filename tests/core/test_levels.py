@@ -1,5 +1,6 @@
 """A value has one canonical text, whichever engine held it."""
 
+# ruff: noqa: DTZ001 - data without a zone is what is tested
 from __future__ import annotations
 
 import datetime as dt

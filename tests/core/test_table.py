@@ -67,8 +67,8 @@ def test_whether_an_outcome_is_a_number_or_a_class_is_decided_alike_on_every_eng
 def test_missing_values_are_counted_alike_on_every_engine(table: Columns) -> None:
     by = [name for name in table if name.startswith("g")][:1]
     expected: dict[tuple[Any, ...], list[int]] = {}
-    axes, cells = slow_counts(table, group=by)
-    for name, column in table.items():
+    _, cells = slow_counts(table, group=by)
+    for column in table.values():
         for cell in cells:
             _, per_value = slow_counts({**table, "y": table["y"], "x": column}, group=[*by, "x"])
             gone = sum(int(s["n"]) for c, s in per_value.items() if c[:-1] == cell and c[-1] is None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import narwhals as nw
 import numpy as np
@@ -19,6 +20,39 @@ __all__ = ["Frame"]
 _LOOKED_AT = 100_000
 
 
+Answer = TypeVar("Answer")
+Asked = ParamSpec("Asked")
+
+
+def _translated(
+    method: Callable[Concatenate[Frame, Asked], Answer],
+) -> Callable[Concatenate[Frame, Asked], Answer]:
+    """Let the frame's own `translate` say what went wrong, and make Ctrl-C what it is elsewhere in Python."""
+
+    @functools.wraps(method)
+    def asked(self: Frame, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:
+            told = self.translate(error)
+            if told is error:
+                raise
+            raise told from None
+
+    return asked
+
+
+def stopped(error: Exception) -> bool:
+    """Return whether the error is DuckDB's way to say that Ctrl-C was pressed.
+
+    Examples
+    --------
+    >>> stopped(RuntimeError("Query interrupted"))
+    True
+    """
+    return isinstance(error, RuntimeError) and "interrupted" in str(error).lower()
+
+
 class Frame:
     """A polars, DuckDB or Spark frame, seen through narwhals; nothing is read until something is asked.
 
@@ -27,7 +61,7 @@ class Frame:
     frame : narwhals.LazyFrame
         The frame.
     translate : callable, optional
-        Gives a clearer error for one of the engine's, or None.
+        Gives a clearer error for one of the engine's.
     keep : object, optional
         Kept alive as long as this.
     """
@@ -36,7 +70,7 @@ class Frame:
         self,
         frame: nw.LazyFrame[Any],
         *,
-        translate: Callable[[Exception], Exception | None] | None = None,
+        translate: Callable[[Exception], BaseException] | None = None,
         keep: object = None,
     ) -> None:
         self._frame = frame
@@ -48,6 +82,12 @@ class Frame:
             # Python would need another package for DuckDB's zoned time stamps; as integers they need none.
             zoned = ", ".join(f"epoch_us({q}) AS {q}" for q in map(_quoted, filter(self._zoned, self._schema)))
             self._frame = _lazy(frame.to_native().project(f"* REPLACE ({zoned})"))
+
+    def translate(self, error: Exception) -> BaseException:
+        """Return what to raise for an error of the engine."""
+        if self._engine.is_duckdb() and stopped(error):
+            return KeyboardInterrupt()
+        return error if self._translate is None else self._translate(error)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -67,28 +107,31 @@ class Frame:
             return "date"
         return "empty" if isinstance(dtype, nw.Unknown) and _is_null_type(self._frame.to_native(), column) else "other"
 
+    @_translated
     def profile(self, column: str, missing: tuple[float, ...]) -> Profile:
         """Return the range of a numeric column."""
         values = self._number(column, missing)
         seen = self._frame.select(v=values).select(
             low=nw.col("v").min(), high=nw.col("v").max(), part=(nw.col("v") - nw.col("v").floor()).max()
         )
-        low, high, part = (_float(v[0]) for v in self._read(seen))
+        low, high, part = (_float(v[0]) for v in _columns(seen))
         if math.isnan(low):
             return Profile(math.nan, math.nan, True, 0)
         distinct = int(high - low) + 1 if part == 0 and high - low < 21 else 21
         if part == 0 and high - low >= 21:
-            distinct = int(self._read(self._frame.select(v=values).select(n=nw.col("v").n_unique()))[0][0])
+            distinct = int(_columns(self._frame.select(v=values).select(n=nw.col("v").n_unique()))[0][0])
         return Profile(low, high, part == 0, distinct)
 
+    @_translated
     def overfull(self, columns: Sequence[str], limit: int) -> str | None:
         """Return a column that surely has more than `limit` values, if a look at some rows shows one."""
         if self._engine.is_polars() or not columns:
             return None
         some = self._frame.select(*columns).head(_LOOKED_AT)
-        found = self._read(some.select(*(nw.col(c).n_unique().alias(f"n{i}") for i, c in enumerate(columns))))
+        found = _columns(some.select(*(nw.col(c).n_unique().alias(f"n{i}") for i, c in enumerate(columns))))
         return next((c for c, n in zip(columns, found, strict=True) if (n[0] or 0) > limit + 1), None)
 
+    @_translated
     def cells(self, plan: Plan) -> Cells:
         """Count the rows of each cell."""
         picked: dict[str, nw.Expr] = {f"k{i}": self._key(c) for i, c in enumerate(plan.keys)}
@@ -111,7 +154,7 @@ class Frame:
         asked = [nw.len().alias("n"), *(nw.col(m).sum() for m in moments), *_ranges(plan)]
         names = ["n", *moments, *(f"{c}_{what}" for c in _summed(plan) for what in _RANGE)]
         table = rows.group_by(*keys).agg(*asked) if keys else rows.select(*asked)
-        got = dict(zip([*keys, *names], self._read(table.select(*keys, *names)), strict=True))
+        got = dict(zip([*keys, *names], _columns(table.select(*keys, *names)), strict=True))
         n = np.array(got["n"], dtype=np.int64)
         if not keys and not n.sum():
             got, n = {k: [] for k in got}, n[:0]
@@ -128,6 +171,7 @@ class Frame:
             seen=_seen(plan, got, n),
         )
 
+    @_translated
     def missing(self, by: Sequence[str], columns: Sequence[str], texts: tuple[str, ...]) -> Cells:
         """Count rows, and for each column the rows without a value, per cell of `by`."""
         picked = {f"k{i}": self._key(c) for i, c in enumerate(by)}
@@ -136,7 +180,7 @@ class Frame:
         rows = self._frame.select(**picked) if picked else self._frame
         asked = [nw.len().alias("n"), *(nw.col(m).sum() for m in absent)]
         table = rows.group_by(*keys).agg(*asked) if keys else rows.select(*asked)
-        got = dict(zip([*keys, "n", *absent], self._read(table.select(*keys, "n", *absent)), strict=True))
+        got = dict(zip([*keys, "n", *absent], _columns(table.select(*keys, "n", *absent)), strict=True))
         n = np.array(got["n"], dtype=np.int64)
         if not keys and not n.sum():
             got, n = {k: [] for k in got}, n[:0]
@@ -146,19 +190,20 @@ class Frame:
             sums={c: _floats(got[m]) for c, m in zip(columns, absent, strict=True)},
         )
 
+    @_translated
     def sample(self, columns: Sequence[str], rows: int, seed: int) -> Mapping[str, Sequence[Any]]:
         """Return the values of randomly chosen rows."""
         frame = self._frame.select(*(self._key(c).alias(c) for c in columns))
         if self._engine.is_duckdb():
-            taken = self._told(lambda: _duckdb_sample(frame.to_native(), rows, seed))
+            taken = _duckdb_sample(frame.to_native(), rows, seed)
         else:
-            taken = self._read(self._some(frame, rows, seed))
+            taken = _columns(self._some(frame, rows, seed))
         return {c: _instants(values) if self._zoned(c) else values for c, values in zip(columns, taken, strict=True)}
 
     def _some(self, frame: nw.LazyFrame[Any], rows: int, seed: int) -> nw.LazyFrame[Any]:
         native = frame.to_native()
         if self._engine.is_polars():
-            total = int(self._read(frame.select(nw.len()))[0][0])
+            total = int(_columns(frame.select(nw.len()))[0][0])
             if rows >= total:
                 return frame
             polars = _module(native)
@@ -172,15 +217,18 @@ class Frame:
             return _lazy(native.orderBy(f.rand(seed)).limit(rows))
         return frame.head(rows)
 
+    @_translated
     def duplicates(self, by: Sequence[str], columns: Sequence[str], most: int, texts: tuple[str, ...]) -> Duplicates:
         """Count the rows in sets of equal rows with more than one value of `by`."""
         known = self._frame
         for column in by:
             known = known.filter(~self._absent(column, texts))
-        total = int(self._read(known.select(nw.len()))[0][0])
+        total = int(_columns(known.select(nw.len()))[0][0])
         one_in = max(1, math.ceil(total / most))
         looked_at = _one_in(known, columns, one_in) if one_in > 1 else known
-        picked = {f"c{i}": self._same(c) for i, c in enumerate(columns)} | {f"g{i}": nw.col(c) for i, c in enumerate(by)}
+        picked = {f"c{i}": self._same(c) for i, c in enumerate(columns)} | {
+            f"g{i}": nw.col(c) for i, c in enumerate(by)
+        }
         rows = looked_at.select(**picked)
         same = [f"c{i}" for i in range(len(columns))]
         per_group = rows.group_by(*picked).agg(nw.len().alias("rows"))
@@ -192,20 +240,8 @@ class Frame:
             sets=nw.when(straddles).then(1).otherwise(0),
             repeated=nw.when(nw.col("rows") > 1).then(nw.col("rows")).otherwise(0),
         ).select(nw.col("rows", "straddling", "sets", "repeated").sum())
-        rows_seen, found, straddling, repeated = (int(v[0] or 0) for v in self._read(result))
+        rows_seen, found, straddling, repeated = (int(v[0] or 0) for v in _columns(result))
         return Duplicates(found, rows_seen, one_in, sets=straddling, repeated=repeated)
-
-    def _read(self, frame: nw.LazyFrame[Any]) -> list[list[Any]]:
-        return self._told(lambda: _columns(frame))
-
-    def _told(self, read: Callable[[], list[list[Any]]]) -> list[list[Any]]:
-        try:
-            return read()
-        except Exception as error:
-            told = self._translate(error) if self._translate is not None else None
-            if told is None or told is error:
-                raise
-            raise told from None
 
     # -- columns ------------------------------------------------------------------------------------------------------
 
@@ -225,13 +261,21 @@ class Frame:
         """Return the column as a 64-bit float, null where it has no number."""
         values = nw.col(column).cast(nw.Float64)
         if self._schema[column].is_float():
-            values = nw.when(~values.is_nan()).then(values)
+            values = nw.when(self._is_number(values)).then(values)
         return nw.when(~values.is_in(missing)).then(values) if missing else values
+
+    def _is_number(self, values: nw.Expr) -> nw.Expr:
+        """Return whether floats are not NaN."""
+        if self._engine.is_duckdb():
+            # DuckDB takes a Parquet file's smallest and largest value to mean that there is no NaN, and then answers
+            # isnan() with False for NaN (duckdb issue 25521). It cannot answer isfinite() from them.
+            return values.is_finite() | (values == math.inf) | (values == -math.inf)
+        return ~values.is_nan()
 
     def _same(self, column: str) -> nw.Expr:
         """Return the column with null and NaN as one."""
         values = nw.col(column)
-        return nw.when(~values.is_nan()).then(values) if self._schema[column].is_float() else values
+        return nw.when(self._is_number(values)).then(values) if self._schema[column].is_float() else values
 
     def _absent(self, column: str, texts: tuple[str, ...]) -> nw.Expr:
         """Return whether each row has no value."""
@@ -244,7 +288,7 @@ class Frame:
                 else (absent | nw.col(column).cast(nw.String).is_in(texts))
             )
         if self._schema[column].is_float():
-            absent = absent | nw.col(column).is_nan()
+            absent = absent | ~self._is_number(nw.col(column))
         if kind == "number" and (marks := sentinels(texts)):
             absent = absent | nw.col(column).cast(nw.Float64).is_in(marks)
         return absent

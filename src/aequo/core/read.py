@@ -191,10 +191,12 @@ def _open(query: Callable[[Any], str], failed: Callable[[Exception], Exception],
     import duckdb
     import narwhals as nw
 
-    from aequo.core.frames import Frame
+    from aequo.core.frames import Frame, stopped
 
-    def translate(error: Exception) -> Exception | None:
-        return failed(error) if isinstance(error, duckdb.Error) else None
+    def translate(error: Exception) -> BaseException:
+        if stopped(error):
+            return KeyboardInterrupt()
+        return failed(error) if isinstance(error, duckdb.Error) else error
 
     with ExitStack() as stack:
         folder = tempfile.mkdtemp(prefix="aequo-")
@@ -203,8 +205,8 @@ def _open(query: Callable[[Any], str], failed: Callable[[Exception], Exception],
         try:
             connection.execute(f"CREATE {'TABLE' if kept else 'VIEW'} aequo_data AS {query(connection)}")
             engine = Frame(nw.from_native(connection.table("aequo_data")), translate=translate, keep=connection)
-        except duckdb.Error as error:
-            raise failed(error) from None
+        except (duckdb.Error, RuntimeError) as error:
+            raise translate(error) from None
         weakref.finalize(engine, stack.pop_all().close)
     return engine
 
@@ -254,19 +256,22 @@ def _csv(connection: Any, paths: list[Path], missing: tuple[str, ...], encoding:
     types = {name: kind for name, kind, *_ in described}
     columns = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in types.items())
     query = f"FROM {call}, types = {{{columns}}})"
-    texts = [name for name, kind in types.items() if kind == "VARCHAR"]
-    booleans = _true_or_false(connection, query, texts)
-    replaced = ", ".join(f"CAST({_quoted(b)} AS BOOLEAN) AS {_quoted(b)}" for b in booleans)
-    return f"{query} SELECT * REPLACE ({replaced})" if booleans else query
+    replaced = _replaced(connection, query, [name for name, kind in types.items() if kind == "VARCHAR"])
+    return f"{query} SELECT * REPLACE ({', '.join(replaced)})" if replaced else query
 
 
-def _true_or_false(connection: Any, query: str, texts: Sequence[str]) -> list[str]:
-    """Return the text columns that hold nothing but true and false."""
+def _replaced(connection: Any, query: str, texts: Sequence[str]) -> list[str]:
+    """Return casts for text columns that hold nothing but true and false, or nothing at all."""
     if not texts:
         return []
     tests = ", ".join(f"bool_and(lower({_quoted(t)}) IN ('true', 'false'))" for t in texts)
     found = connection.execute(f"{query} SELECT {tests}").fetchall()[0]
-    return [name for name, yes in zip(texts, found, strict=True) if yes]
+    types = {True: "BOOLEAN", None: "DOUBLE"}  # without any value it may be an outcome, a score or a group
+    return [
+        f"CAST({_quoted(text)} AS {types[only]}) AS {_quoted(text)}"
+        for text, only in zip(texts, found, strict=True)
+        if only in types
+    ]
 
 
 def _header(path: Path, encoding: str) -> tuple[list[str], str]:
@@ -301,8 +306,6 @@ def _failure(error: Exception, *, paths: Sequence[Path], source: str, encoding: 
     """Say in one sentence why DuckDB could not read the files; its own words hold rows of the data."""
     import duckdb
 
-    if isinstance(error, duckdb.InterruptException):
-        return error
     if isinstance(error, duckdb.OutOfMemoryException):
         return UnreadableData(
             f"{source}: 1 GB of memory, or the space for temporary files, was not enough to count it."

@@ -126,7 +126,7 @@ class Table:
         return self._files
 
     def kind(self, column: str) -> Kind:
-        """Return what a column holds: ``"number"``, ``"text"``, ``"boolean"``, ``"date"``, ``"empty"`` or ``"other"``."""
+        """Return what a column holds: ``number``, ``text``, ``boolean``, ``date``, ``empty`` or ``other``."""
         self._check(column)
         return self._engine.kind(column)
 
@@ -350,7 +350,13 @@ class Table:
         return Counts.collect(tuple(dims), codes, cells.n, cells.w, cells.w2, cells.sums)
 
 
-_PLURAL = {"text": "text", "boolean": "booleans", "date": "dates", "empty": "nothing", "other": "values that are not numbers"}
+_PLURAL = {
+    "text": "text",
+    "boolean": "booleans",
+    "date": "dates",
+    "empty": "nothing",
+    "other": "values that are not numbers",
+}
 
 
 def _listed(names: Sequence[str] | str) -> tuple[str, ...]:
