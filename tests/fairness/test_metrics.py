@@ -182,6 +182,17 @@ def test_multiclass_is_judged_class_by_class() -> None:
     assert metric.by_group["a"].value == pytest.approx(0.5)  # a has x twice, found once
 
 
+def test_the_class_that_is_named_is_the_class_that_gives_the_value() -> None:
+    # high: 30% and 40%, a ratio of .75 and 10 points; low: 2% and 8%, a ratio of .25 and 6 points
+    a = ["high"] * 30 + ["low"] * 2 + ["mid"] * 68
+    b = ["high"] * 40 + ["low"] * 8 + ["mid"] * 52
+    counts = Table.of({"y": a + b, "g": ["a"] * 100 + ["b"] * 100}).counts(group=["g"], label="y")
+    ratio = fairness.by_class("disparate-impact", counts, classes=["high", "low"])
+    assert ratio.value == pytest.approx(0.25) and ratio.decisive.name == "selection_rate[low]"
+    difference = fairness.by_class("demographic-parity", counts, classes=["high", "low"])
+    assert difference.value == pytest.approx(0.1) and difference.decisive.name == "selection_rate[high]"
+
+
 def test_regression_means_are_the_groups_means() -> None:
     y, p, g = [1.0, 2.0, 3.0, 4.5], [1.5, 2.5, 2.0, 3.5], ["a", "a", "b", "b"]
     assert fairness.error_parity(y, p, g).by_group["a"].value == pytest.approx(0.5)

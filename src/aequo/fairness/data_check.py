@@ -173,17 +173,18 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number for people: three decimals at most, more when it is tiny.
+    """Return a number for people: three decimals at most, more when it is tiny, fewer when it is large.
 
     Examples
     --------
-    >>> [number(x) for x in (0, 0.1, 0.12345, 0.00042, 1)]
-    ['0', '0.1', '0.123', '0.0004', '1']
+    >>> [number(x) for x in (0, 0.1, 0.12345, 0.00042, 1, 271.828, 4865.712)]
+    ['0', '0.1', '0.123', '0.0004', '1', '271.8', '4,866']
     """
     if value == 0:
         return "0"
-    digits = 3 if abs(value) >= 0.001 else min(-math.floor(math.log10(abs(value))), 9)
-    text = f"{value:.{digits}f}"
+    size = math.floor(math.log10(abs(value)))
+    digits = 3 if -3 <= size < 2 else 1 if size == 2 else 0 if size > 2 else min(-size, 9)
+    text = f"{value:,.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -156,10 +156,14 @@ class Metric:
 
     @property
     def decisive(self) -> Measured | None:
-        """The measure whose groups are furthest apart."""
-        spreads = [np.nanmax(m.values) - np.nanmin(m.values) for m in self.compared if not np.isnan(m.values).all()]
+        """The measure that gives `value`: its groups are furthest apart, by difference or by ratio."""
         known = [m for m in self.compared if not np.isnan(m.values).all()]
-        return known[int(np.argmax(spreads))] if known else None
+        if not known:
+            return None
+        ends = [(float(np.nanmin(m.values)), float(np.nanmax(m.values))) for m in known]
+        if self.how == "ratio":
+            return known[int(np.argmin([low / high if high > 0 else np.inf for low, high in ends]))]
+        return known[int(np.argmax([high - low for low, high in ends]))]
 
     @property
     def by_group(self) -> Mapping[str, GroupValue]:
