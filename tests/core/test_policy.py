@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -362,17 +361,10 @@ def test_a_path_that_cannot_be_read_gets_one_sentence(tmp_path: Path) -> None:
         (tmp_path, "is a directory, expected a policy file"),
         ("a\0b", "cannot be read"),
         (Path("/dev/zero"), "has more than 1,000,000 bytes"),
+        (Path("/proc/self/mem"), "cannot be read: Input/output error"),  # as a broken disk would say
     ]:
         with pytest.raises(PolicyError, match=message):
             Policy.load(path)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_gets_one_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "p.toml"
-    path.touch(mode=0o000)
-    with pytest.raises(PolicyError, match="cannot be read: Permission denied"):
-        Policy.load(path)
 
 
 def test_a_policy_needs_no_heavy_library() -> None:

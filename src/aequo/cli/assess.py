@@ -61,7 +61,7 @@ def assess(
         On, typer.Option(metavar="WHEN", help="Exit code is not 0 on: unknown (fail or unknown), fail, or never.")
     ] = "unknown",
 ) -> int:
-    r"""Assess decisions for unfairness between groups, and the data for bias.
+    """Assess decisions for unfairness between groups, and the data for bias.
 
     \b
     Examples:
@@ -70,7 +70,7 @@ def assess(
 
     Without --prediction and --score the label is the decision. Exit codes: 0 passed, 1 failed, 2 wrong usage, policy or
     data, 3 something required could not be judged.
-    """
+    """  # noqa: D301 - \b keeps the lines of an example apart
     from aequo.cli.options import find_policy, names, override, references
 
     rules = find_policy(policy)

@@ -25,14 +25,14 @@ def demo(
         On, typer.Option(metavar="WHEN", help="Exit code is not 0 on: unknown (fail or unknown), fail, or never.")
     ] = "unknown",
 ) -> int:
-    r"""Assess 1,989 real mortgage applications by race and sex, and write the report.
+    """Assess 1,989 real mortgage applications by race and sex, and write the report.
 
     \b
     Example:
       aequo demo --out aequo-report
 
     The data are those of the Boston Fed study of mortgage lending; pip install 'aequo[examples]' brings them.
-    """
+    """  # noqa: D301 - \b keeps the lines of an example apart
     with waiting("Assessing mortgage applications"):
         from aequo.core.policy import Policy
         from aequo.flows.assess import assess

@@ -48,16 +48,16 @@ def init(
     out: Annotated[str, typer.Option(metavar="FILE", help="The policy file to write.")] = "aequo.toml",
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> int:
-    r"""Write a policy: what the system is for, whom it affects, and what is held against it.
+    """Write a policy: what the system is for, whom it affects, and what is held against it.
 
     Asks on a terminal for what is not given as an option; elsewhere all of it must be given.
 
     \b
     Examples:
       aequo init --data loans.csv
-      aequo init --name loans --purpose "grants small loans" --people "applicants in Boston" --label approved \
+      aequo init --name loans --purpose "grants small loans" --people "applicants in Boston" --label approved \\
         --favourable yes --group race,sex
-    """
+    """  # noqa: D301 - \b keeps the lines of an example apart
     target = Path(out)
     if os.path.lexists(target) and not force:
         raise OutputError(f"{out} is there already. --force overwrites it, --out FILE writes another.")

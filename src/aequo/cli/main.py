@@ -47,13 +47,13 @@ def _about(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    r"""Measure fairness in decisions and bias in data, with an honest answer.
+    """Measure fairness in decisions and bias in data, with an honest answer.
 
     \b
     Example:
       aequo demo
       aequo assess loans.csv --label approved --group race,sex
-    """
+    """  # noqa: D301 - \b keeps the lines of an example apart
 
 
 app.command("assess", short_help="Assess decisions and data.")(assess.assess)

@@ -98,7 +98,7 @@ def names(given: Sequence[str] | None, columns: Sequence[str]) -> tuple[str, ...
         parts = [text] if text in columns else [part if part in columns else part.strip() for part in text.split(",")]
         if not all(parts):
             raise InputError(f"{text!r} has an empty column name, expected names such as race,sex.")
-        found += [part for part in parts if part not in found]
+        found += parts
     return tuple(found)
 
 
