@@ -93,8 +93,10 @@ class Table:
 
         Notes
         -----
-        The types of a CSV's columns are found from the whole file, not from its first rows: ``01`` beside ``1`` stays
-        text if some value of the column needs text to keep it (``01`` is kept as ``01``), else it is a number.
+        In a CSV the delimiter is taken from the header, and a column is numeric if every row of every file is: one
+        ``01`` or ``n/a`` (unless it means "missing") makes it text, and then ``1`` and ``1.0`` are two groups. A column
+        of nothing but true and false is boolean; ``yes``, ``no`` and dates stay the text they are. Files of a glob are
+        matched by the names of their columns.
         """
         from aequo.core.read import engine_of
 
