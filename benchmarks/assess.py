@@ -80,7 +80,10 @@ def aequitas_run(frame: object, group: list[str]) -> Callable[[], object] | None
     from aequitas.group import Group
 
     def work() -> object:
-        return Group().get_crosstabs(frame, attr_cols=group)
+        if len(group) == 1:
+            return Group().get_crosstabs(frame, attr_cols=group)
+        crossed = frame[group[0]].str.cat([frame[g] for g in group[1:]], sep=" ")  # it judges columns, not crossings
+        return Group().get_crosstabs(frame[["label_value", "score"]].assign(crossed=crossed), attr_cols=["crossed"])
 
     return work
 
