@@ -12,7 +12,7 @@ export PIP_USER = 0
 DEMO = .venv-demo
 DEV = .venv
 SOURCES := $(shell find src -type f ! -name '*.py[co]')
-PYTEST = $(DEV)/bin/python -m pytest -q
+PYTEST = $(DEV)/bin/python -m pytest -q --timeout 300
 
 help:
 	@echo 'make demo       assess 1,989 real mortgage applications; writes aequo-report/'
