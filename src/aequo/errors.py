@@ -140,6 +140,6 @@ def need(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
+        if error.name is None or module.split(".", 1)[0] != error.name.split(".", 1)[0]:
             raise
         raise MissingExtra(f"{module} is needed here. Install it with: pip install 'aequo[{extra}]'") from error
