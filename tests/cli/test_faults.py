@@ -16,8 +16,8 @@ from .calls import Run, clean_environment, write
 LABEL = ("--label", "approved", "--group", "sex")
 
 
-def decisions(path: Path, *, rows: int = 200, header: str = "approved,sex,score") -> Path:
-    return write(path, header, [f"{i // 2 % 2},{'fm'[i % 2]},{(i % 10) / 10}" for i in range(rows)])
+def decisions(path: Path) -> Path:
+    return write(path, "approved,sex", [f"{i // 2 % 2},{'fm'[i % 2]}" for i in range(200)])
 
 
 # -- the call
@@ -36,7 +36,7 @@ def decisions(path: Path, *, rows: int = 200, header: str = "approved,sex,score"
         (["assess", "d.csv", "--group", "sex"], "no outcome was given"),
         (
             ["assess", "d.csv", "--label", "aproved", "--group", "sex"],
-            "no column 'aproved' in d.csv. Columns: approved, sex, score. Did you mean 'approved'?",
+            "no column 'aproved' in d.csv. Columns: approved, sex. Did you mean 'approved'?",
         ),
         (["assess", "d.csv", "--label", "approved", "--group", "sex,,"], "'sex,,' has an empty column name"),
         (["assess", "d.csv", "--label", "approved", "--group", "sex,sexx"], "no column 'sexx' in d.csv."),
