@@ -146,6 +146,13 @@ def test_large_integers_are_kept_to_the_last_digit() -> None:
         assert set(levels) == {"9007199254740993", "9007199254740992", "9223372036854775807"}
 
 
+def test_huge_floats_are_alike_whether_few_or_many() -> None:
+    for make in (dict, pl.DataFrame, pd.DataFrame):
+        for values in ([1e20], [1e20, 1.0], [-1e300, 0.5]):
+            levels = Table.of(make({"g": np.array(values)})).counts(group="g").dims[0].levels
+            assert set(levels) == {repr(v).removesuffix(".0") for v in values}
+
+
 def test_mixed_objects_are_told_apart() -> None:
     values = np.array([True, 1, 1.0, "1", None, False, 0], dtype=object)
     counts = Table.of({"g": values}).counts(group="g")
@@ -200,7 +207,7 @@ PEOPLE = {
     "inf": [1.0, math.inf, 0.0, 2.5],
     "who": ["p-31337", "p-31338", "p-31339", "p-31340"],
 }
-FAULTS = {
+FAULTS: dict[str, tuple[dict[str, Any], type[InputError], str]] = {
     "wrong column": ({"group": "Sex"}, UnknownColumn, "no column 'Sex'.*Did you mean 'sex'"),
     "score in percent": ({"score": "pct"}, InputError, "run from 5 to 100; expected 0 to 1.*divide by 100"),
     "score out of range": ({"score": "odd"}, InputError, "run from -3 to 900; expected 0 to 1"),

