@@ -86,14 +86,14 @@ def _date_text(value: dt.date) -> str:
 
 
 def shown(value: Level) -> str:
-    """Return the text for people: ``(missing)`` stands for None.
+    """Return the text for people: ``(missing)`` stands for None, and a value that reads so is put in quotes.
 
     Examples
     --------
     >>> shown(None)
     '(missing)'
     """
-    return MISSING if value is None else value
+    return MISSING if value is None else f"'{value}'" if value == MISSING else value
 
 
 def sort_levels(levels: Iterable[Level]) -> list[Level]:

@@ -43,7 +43,7 @@ LIMITS: Mapping[str, Limit] = MappingProxyType(
         "predictive_parity": Limit(0.1, 0, 1, "largest difference of precision"),
         "accuracy_parity": Limit(0.1, 0, 1, "largest difference of accuracy"),
         "balanced_accuracy_parity": Limit(0.1, 0, 1, "largest difference of balanced accuracy"),
-        "calibration": Limit(0.1, 0, 1, "largest difference of calibration error"),
+        "calibration": Limit(0.1, 0, 1, "largest calibration error of any group"),
         "auc_parity": Limit(0.1, 0, 1, "largest difference of the area under the ROC curve"),
         "treatment_equality": Limit(0.8, 0, 1, "smallest ratio of missed to false favourable; more is better"),
         "conditional_parity": Limit(0.1, 0, 1, "largest difference of selection rates with equal controls"),

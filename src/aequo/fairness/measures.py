@@ -125,6 +125,7 @@ class Outcomes:
         groups = counts.groups(by)
         label, prediction = counts.role("label"), counts.role("prediction")
         best = resolve_favourable(counts, favourable)
+        _speak_alike(counts)
         y = _codes(counts, "label", best)
         p = _codes(counts, "prediction", best)
         if prediction is None:  # decisions without a model
@@ -156,6 +157,8 @@ def resolve_favourable(counts: Counts, favourable: Any = None) -> str:
     if not dims:
         raise InputError("these counts have neither a label nor a prediction; count them with label= or prediction=.")
     seen = {v for v in dims[0].levels if v is not None} or {v for d in dims for v in d.levels if v is not None}
+    if favourable is not None and counts.role("bin") is None:  # a class that only one of the two has is a class
+        seen = {v for d in dims for v in d.levels if v is not None}
     if favourable is None:
         if seen <= {*_TRUE, *_FALSE}:
             return next((t for t in _TRUE if t in seen), "1")
@@ -169,6 +172,19 @@ def resolve_favourable(counts: Counts, favourable: Any = None) -> str:
             f"the favourable value {wanted!r} does not occur in {dims[0].name!r}, which has {listed(seen)}."
         )
     return wanted
+
+
+def _speak_alike(counts: Counts) -> None:
+    """Refuse labels and predictions that share no value: every prediction would be read as unfavourable."""
+    label, prediction = counts.role("label"), counts.role("prediction")
+    if label is None or prediction is None or counts.role("bin") is not None:
+        return
+    known, new = ({v for v in dim.levels if v is not None} for dim in (label, prediction))
+    binary = {*_TRUE, *_FALSE}
+    if known and new and not known & new and not (known <= binary and new <= binary):
+        raise InputError(
+            f"{prediction.name!r} and {label.name!r} have no value in common: {listed(new)}, and {listed(known)}."
+        )
 
 
 def listed(values: set[str], most: int = 6) -> str:
@@ -383,8 +399,9 @@ def _score_table(outcomes: Outcomes, what: str = "w") -> Floats:
 def area_under_curve(outcomes: Outcomes) -> Measured:
     """Return the area under the ROC curve for each group, from the score histogram; ties count half.
 
-    The interval is on the logit scale with the variance of DeLong, DeLong and Clarke-Pearson (1988); where the area is
-    0 or 1, which has no variance, it is Wilson's with the rows of the smaller class. Scores in one bin of width 1/1000
+    The interval is the union of two: one on the logit scale with the variance of DeLong, DeLong and Clarke-Pearson
+    (1988), which fails where a class has few rows or the area is near 1, and Newcombe's score interval (2006, Stat.
+    Med. 25, method 5), which holds there. Scores in one bin of width 1/1000
     count as tied; `binning_error` bounds what that can change.
     """
     table = _score_table(outcomes)
@@ -405,20 +422,40 @@ def area_under_curve(outcomes: Outcomes) -> Measured:
         variance = spread[0] / np.maximum(effective[:, 1] - 1, 1) + spread[1] / np.maximum(effective[:, 0] - 1, 1)
     values = np.where((total > 0).all(axis=1), values, np.nan)
     inside = (values > 0) & (values < 1) & (variance > 0)
-    fewest = np.where(np.isnan(values), 0.0, effective.min(axis=1))
-    wins = np.where(np.isnan(values), 0.0, values) * fewest
     safe = np.where(inside, values, 0.5)
     logit, se = np.log(safe / (1 - safe)), np.sqrt(np.where(inside, variance, 0.0)) / (safe * (1 - safe))
 
     def interval(z: float) -> tuple[Floats, Floats]:
-        low, high = wilson(wins, fewest, z)
+        low, high = _newcombe(values, effective, z)
         return (
-            np.where(inside, 1 / (1 + np.exp(-(logit - z * se))), low),
-            np.where(inside, 1 / (1 + np.exp(-(logit + z * se))), high),
+            np.where(inside, np.fmin(1 / (1 + np.exp(-(logit - z * se))), low), low),
+            np.where(inside, np.fmax(1 / (1 + np.exp(-(logit + z * se))), high), high),
         )
 
     undefined = "both labels are needed to rank"
     return Measured("auc", outcomes.groups, values, rows.sum(axis=1).astype(np.int64).reshape(k), interval, undefined)
+
+
+def _newcombe(area: Floats, rows: Floats, z: float) -> tuple[Floats, Floats]:
+    """Return the ends that are z standard errors away, by the error of Hanley and McNeil at the end itself."""
+    product = rows.prod(axis=1)
+    half = np.maximum(rows.sum(axis=1) / 2 - 1, 0.0)
+
+    def beyond(end: Floats) -> Floats:
+        more = half * ((1 - end) / (2 - end) + end / (1 + end))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            over: Floats = (area - end) ** 2 - z * z * end * (1 - end) / product * (1 + more)
+        return over
+
+    ends = []
+    for edge in (0.0, 1.0):
+        near, far = area, np.full(len(area), edge)
+        for _ in range(50):
+            middle = (near + far) / 2
+            out = beyond(middle) > 0
+            near, far = np.where(out, near, middle), np.where(out, middle, far)
+        ends.append(far + 0 * area)
+    return ends[0], ends[1]
 
 
 def binning_error(outcomes: Outcomes) -> Floats:
@@ -452,9 +489,14 @@ def calibration_error(outcomes: Outcomes) -> Measured:
         gap = np.where(weight > 0, np.abs(favourable - score / weight), 0.0)
         share = weight / total[:, None]
         smooth = (favourable * effective + 0.5) / (effective + 1)
-        se = np.where(weight > 0, share * np.sqrt(smooth * (1 - smooth) / np.maximum(effective, 1)), 0.0)
+        expected = np.where(weight > 0, np.clip(score / weight, 0.0, 1.0), 0.5)
+        # Of a bin with few rows the labels say little of their own variance: the larger of the two is the safe one.
+        widest = np.maximum(smooth * (1 - smooth), expected * (1 - expected))
+        se = np.where(weight > 0, share * np.sqrt(widest / np.maximum(effective, 1)), 0.0)
         values = np.where(total > 0, (share * gap).sum(axis=1), np.nan)
-    noise = np.sqrt(2 / np.pi) * se.sum(axis=1)
+    # A normal error has a mean size of .8 standard errors; that of one row may have 1.
+    folded = np.sqrt(2 / np.pi) + (1 - np.sqrt(2 / np.pi)) / np.maximum(effective, 1)
+    noise = (folded * se).sum(axis=1)
     wobble = np.sqrt((1 - 2 / np.pi) * (se**2).sum(axis=1))
     above = np.sqrt((se**2).sum(axis=1))
 
@@ -478,7 +520,9 @@ _MEANS = {
 def regression_mean(counts: Counts, by: Sequence[str] | str | None, name: str) -> Measured:
     """Return a mean per group: ``mean_label``, ``mean_prediction``, ``mean_residual`` or ``mean_absolute_error``.
 
-    The residual is prediction less label. Intervals are Student's, from the sums and sums of squares.
+    The residual is prediction less label. Intervals are Student's, from the sums and sums of squares. A group in which
+    nothing varies takes the variance within all groups. Student's interval is short where values are very skewed or
+    mostly 0.
     """
     first, second, number = _MEANS[name]
     groups = counts.groups(by)
@@ -494,6 +538,10 @@ def regression_mean(counts: Counts, by: Sequence[str] | str | None, name: str) -
     mean = np.divide(total(counts.sums[first]), weight, out=np.full(k, np.nan), where=weight > 0)
     square = np.divide(total(counts.sums[second]), weight, out=np.full(k, np.nan), where=weight > 0)
     variance = np.maximum(square - mean**2, 0.0) * effective / np.maximum(effective - 1, 1e-9)
+    # Values that happen not to vary in one group (all 0 where most are 0) are not known for certain: as in the others.
+    inside = np.where(np.isnan(variance) | (effective <= 1), 0.0, effective)
+    pooled = float((inside * np.nan_to_num(variance)).sum() / inside.sum()) if inside.any() else 0.0
+    variance = np.where(variance <= 1e-12 * np.maximum(np.nan_to_num(square), 1e-300), pooled, variance)
     variance = np.where(effective > 1, variance, np.nan)
 
     def interval(z: float) -> tuple[Floats, Floats]:

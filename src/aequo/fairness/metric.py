@@ -20,7 +20,7 @@ from aequo.core.intervals import (
     pair_ratios,
     worst_difference,
 )
-from aequo.errors import UnknownGroup, did_you_mean
+from aequo.errors import InputError, UnknownGroup, did_you_mean
 from aequo.fairness.judge import judge
 from aequo.fairness.measures import Measured
 
@@ -84,6 +84,8 @@ class Metric:
         Groups that take no part: undefined, of unknown name, or with fewer rows than `min_size`.
     scale : float
         Differences are divided by this (regression: the outcome's standard deviation).
+    min_size : int
+        Groups with fewer rows behind a number take no part.
     """
 
     name: str
@@ -96,9 +98,12 @@ class Metric:
     reference: str | None
     left_out: tuple[str, ...]
     scale: float = 1.0
+    min_size: int = 1
 
     def contrast(self, confidence: float) -> Contrast:
         """Return the comparison at another confidence level."""
+        if not len(self.compared[0].values):
+            return Contrast(float("nan"), float("nan"), float("nan"), -1, -1)
         pairs = [(m.values, m.interval) for m in self.compared]
         if self.how == "ratio":
             return _worst_ratio(pairs, confidence=confidence)
@@ -129,8 +134,26 @@ class Metric:
     @property
     def status(self) -> Status:
         """PASS or FAIL if the whole interval is on one side of the limit, else UNKNOWN."""
-        value, interval = self.at(self.confidence)
-        return judge(value, interval, self.limit, floor=self.how == "ratio")
+        return self.status_at(self.confidence)
+
+    def status_at(self, confidence: float) -> Status:
+        """Return the status at another confidence level; PASS speaks for every group in `unjudged` too, so not then."""
+        value, interval = self.at(confidence)
+        status = judge(value, interval, self.limit, floor=self.how == "ratio")
+        return Status.UNKNOWN if status is Status.PASS and self.unjudged else status
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Groups that have `min_size` rows and yet too few behind a number, such as too few with the favourable label.
+
+        Groups with fewer rows in all are not among them: the check ``small-groups`` is about those. Within the values
+        of a control column, a group counts wherever it has a row.
+        """
+        names = self.compared[0].groups.labels
+        total = np.max([m.groups.n for m in self.compared], axis=0)
+        large = (total >= max(self.min_size, 1)) & ~self.compared[0].groups.missing
+        gaps = [large & (m.groups.n > 0) & np.isnan(m.values) for m in self.compared]
+        return tuple(name for name, gap in zip(names, np.any(gaps, axis=0), strict=True) if gap)
 
     @property
     def n(self) -> int:
@@ -302,6 +325,8 @@ def compare(
     scale : float
         Divide differences by this.
     """
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence is {confidence:g}; expected a level between 0 and 1, such as 0.95.")
     compared: list[Measured] = []
     out: list[str] = []
     for m in measured:
@@ -319,4 +344,5 @@ def compare(
         reference=reference,
         left_out=tuple(dict.fromkeys(out)),
         scale=scale,
+        min_size=min_size,
     )

@@ -172,21 +172,25 @@ def _outcomes(
 
 def count_arrays(columns: Mapping[str, Any], sensitive: Any, weight: Any, task: Task = "binary") -> Counts:
     """Count bare arrays; `sensitive` is one array, or a mapping or frame of several."""
-    groups = sensitive if hasattr(sensitive, "keys") else None
-    if groups is None and hasattr(sensitive, "columns"):
-        groups = {str(c): sensitive[c] for c in sensitive.columns}
-    if groups is None:
-        name = getattr(sensitive, "name", None)
-        groups = {str(name) if name else "group": sensitive}
     names = {f"y_{k}": k for k in columns}  # a prefix no group column is likely to have
-    data = {**{str(k): groups[k] for k in groups}, **{a: columns[k] for a, k in names.items()}}
+    taken = {*names, "sample_weight"}
+    if hasattr(sensitive, "columns"):
+        groups = {str(c): sensitive[c] for c in sensitive.columns}
+    elif isinstance(sensitive, Mapping):
+        groups = {str(k): v for k, v in sensitive.items()}
+    else:  # a pandas Series has keys too, which are its index
+        name = str(getattr(sensitive, "name", None) or "group")
+        groups = {"group" if name in taken else name: sensitive}
+    if clash := sorted(taken & set(groups)):
+        raise InputError(f"a group column is called {clash[0]!r}, which is kept for the outcome: rename it.")
+    data = {**groups, **{a: columns[k] for a, k in names.items()}}
     if weight is not None:
         data["sample_weight"] = weight
     roles = {"true": "label", "pred": "prediction", "label": "label", "prediction": "prediction", "score": "score"}
     of = {roles[k]: a for a, k in names.items()}
     table = Table.of({k: _one_dimensional(k, v) for k, v in data.items()})
     return table.counts(
-        group=list(map(str, groups)),
+        group=list(groups),
         label=of.get("label"),
         prediction=of.get("prediction"),
         score=of.get("score"),
@@ -196,6 +200,8 @@ def count_arrays(columns: Mapping[str, Any], sensitive: Any, weight: Any, task: 
 
 
 def _one_dimensional(name: str, values: Any) -> Any:
+    if not hasattr(values, "__len__") and not hasattr(values, "__iter__"):
+        raise InputError(f"{name} is {type(values).__name__}; expected one value per row.")
     array = values if hasattr(values, "__len__") else list(values)
     shape: tuple[int, ...] = getattr(array, "shape", (len(array),))
     if len(shape) == 2 and shape[1] == 1:

@@ -86,6 +86,11 @@ def outcome_scale(counts: Counts) -> float:
 
     Of the labels where there are any, else of the predictions. Regression differences are in this unit, so that one
     limit serves every outcome.
+
+    Raises
+    ------
+    InputError
+        If the outcome is so large against its variation that the digits of its squares are lost.
     """
     labelled = "y_n" in counts.sums and counts.sums["y_n"].any()
     first, second, number = ("y", "yy", "y_n") if labelled else ("p", "pp", "p_n")
@@ -94,6 +99,10 @@ def outcome_scale(counts: Counts) -> float:
         return 1.0
     mean = counts.sums[first].sum() / rows
     variance = counts.sums[second].sum() / rows - mean**2
+    if abs(mean) > 1e5 and variance <= 1e-11 * mean**2:  # squares keep 16 digits: what is left of them is rounding
+        raise InputError(
+            f"the outcome is about {mean:.3g} and hardly varies, too little to be measured: subtract a constant first."
+        )
     return float(np.sqrt(variance)) if variance > 1e-12 * max(1.0, mean**2) else 1.0
 
 

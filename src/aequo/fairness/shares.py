@@ -170,6 +170,7 @@ def reference_population(
     by: By = None,
     limit: float = 0.1,
     confidence: float = 0.95,
+    suppress_below: int = 0,
 ) -> DataCheck:
     """Return how far the shares of the groups are from those of a population: total variation.
 
@@ -185,6 +186,8 @@ def reference_population(
         Largest total variation, 0..1.
     confidence : float
         Level of the intervals, in (0, 1).
+    suppress_below : int
+        Groups with fewer rows than this, but some, are said to have "fewer than" so many.
 
     Returns
     -------
@@ -249,7 +252,7 @@ def reference_population(
         return max(0.0, value - noise - z * spread), min(1.0, value + z * spread)
 
     labels = [shown(v) for v in names]
-    words = _population_words(subject, labels, p, q, n, members.rows, value, limit)
+    words = _population_words(subject, labels, p, q, n, members.rows, value, limit, suppress_below)
     z = normal_quantile((1 + confidence) / 2)
     low, high = wilson(p * trials, trials, z)
     numbers = tuple(
@@ -272,11 +275,20 @@ def reference_population(
 
 
 def _population_words(
-    subject: str, labels: list[str], p: Floats, q: Floats, n: list[int], rows: int, value: float, limit: float
+    subject: str,
+    labels: list[str],
+    p: Floats,
+    q: Floats,
+    n: list[int],
+    rows: int,
+    value: float,
+    limit: float,
+    suppress_below: int,
 ) -> Any:
     """Return the sentences for `reference_population`."""
     far = int(np.argmax(np.abs(p - q)))
-    most = f"{called(subject, labels[far])} is {percent(p[far])} of the rows and {percent(q[far])} of the population"
+    share = f"fewer than {suppress_below}" if 0 < n[far] < suppress_below else percent(p[far])
+    most = f"{called(subject, labels[far])} is {share} of the rows and {percent(q[far])} of the population"
     strange = [called(subject, labels[i]) for i in range(len(labels)) if q[i] == 0 and n[i]]
     absent = [called(subject, labels[i]) for i in range(len(labels)) if q[i] > 0 and not n[i]]
     extra = f" The population has no {listing(strange)}." if strange else ""

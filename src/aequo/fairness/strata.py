@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from aequo.core.counts import Counts
+from aequo.core.counts import Counts, Dim
 from aequo.errors import InputError
-from aequo.fairness.measures import Outcomes, measure
+from aequo.fairness.measures import MEASURES, Outcomes, measure, rate
 from aequo.fairness.metric import Metric, compare
 from aequo.fairness.metrics import CHECKS
 
@@ -139,18 +139,49 @@ def by_class(
     if classes is None:
         dim = counts.role("label") or counts.role("prediction")
         classes = [] if dim is None else [v for v in dim.levels if v is not None]
-    measured = []
-    for value in classes:
-        outcomes = Outcomes.of(counts, by, favourable=value)
-        measured += [replace(measure(outcomes, m), name=f"{m}[{value}]") for m in what.measures]
-    if not measured:
+    if not classes:
         raise InputError("no class is known: every label is missing.")
+    measured = []
+    if what.measures == ("accuracy",):  # right is right, whichever class: there is one accuracy
+        measured = [
+            replace(
+                rate(_right_or_wrong(counts, by), "selection_rate"), name="accuracy", undefined=MEASURES["accuracy"][2]
+            )
+        ]
+    else:
+        for value in classes:
+            outcomes = Outcomes.of(counts, by, favourable=value)
+            measured += [replace(measure(outcomes, m), name=f"{m}[{value}]") for m in what.measures]
     return compare(
         check,
-        measured[:1] if what.measures == ("accuracy",) else measured,
+        measured,
         how=what.how,
         limit=what.limit if limit is None else limit,
         confidence=confidence,
         reference=reference,
         min_size=min_size,
+    )
+
+
+def _right_or_wrong(counts: Counts, by: Sequence[str] | str | None) -> Outcomes:
+    """Tabulate whether the prediction is the label, as the decision; unknown where either is missing."""
+    label, prediction = counts.role("label"), counts.role("prediction")
+    if label is None or prediction is None:
+        raise InputError("accuracy needs a label and a prediction.")
+    code = {v: i for i, v in enumerate({v: None for v in (*label.levels, *prediction.levels) if v is not None})}
+    y, p = (
+        np.array([-1 if v is None else code[v] for v in dim.levels])[counts.codes[:, counts.axis(dim.name)]]
+        for dim in (label, prediction)
+    )
+    right = np.where((y < 0) | (p < 0), 2, y == p)
+    dim = Dim(prediction.name, "prediction", ("0", "1", None))
+    axes = [i for i, d in enumerate(counts.dims) if d.role == "group"]
+    return Outcomes.of(
+        replace(
+            counts,
+            dims=(*(counts.dims[a] for a in axes), dim),
+            codes=np.column_stack([counts.codes[:, axes], right]),
+        ),
+        by,
+        favourable="1",
     )

@@ -62,11 +62,13 @@ def sentence(metric: Metric, status: Status, interval: tuple[float, float] | Non
         Status.WARN: f"beyond the limit of {limit}",
         Status.UNKNOWN: f"and the data cannot tell on which side of the limit of {limit} it is",
     }
+    if status is Status.UNKNOWN and metric.unjudged and metric.status is Status.UNKNOWN:
+        words[status] = f"against a limit of {limit}"
     text += f", {words[status]}."
     out = [g for g in metric.left_out if g not in _unnamed(metric)]
     if out:
         text += f" Too few rows to take part: {listing(out)}."
-    return text
+    return text + (" Without them it cannot pass." if metric.unjudged and status is Status.UNKNOWN else "")
 
 
 def _unnamed(metric: Metric) -> set[str]:

@@ -54,7 +54,9 @@ def data_checks(
         shares = policy.groups.population.get(by[0]) if len(by) == 1 else None
         if shares:
             limit = policy.limit("reference-population")
-            checks.append(reference_population(counts, shares, by=by[0], limit=limit, confidence=confidence))
+            checks.append(
+                reference_population(counts, shares, by=by[0], limit=limit, confidence=confidence, suppress_below=hide)
+            )
         if kind != "regression" and counts.role("label") is not None:
             limit = policy.limit("label-divergence")
             checks.append(label_divergence(counts, by=by, limit=limit, confidence=confidence, min_size=size))

@@ -51,7 +51,7 @@ def method_notes(
     if policy.privacy.suppress_below:
         notes.append(
             f"Numbers that rest on fewer than {policy.privacy.suppress_below} people are withheld from everything "
-            "written."
+            "written; some of them can be worked out from the totals that are not."
         )
     notes += _about_data(counts, kind, policy)
     for check in checks:
@@ -78,6 +78,11 @@ def _about_data(counts: Counts, kind: str, policy: Policy) -> list[str]:
         if dim is not None and None in dim.levels and role != "prediction":
             gone = int(counts.n[counts.codes[:, counts.axis(dim.name)] == dim.levels.index(None)].sum())
             notes.append(f"{gone} rows have no {role}: they count where no {role} is needed.")
+    for control in policy.groups.controls:
+        dim = counts.dims[counts.axis(control)]
+        if None in dim.levels:
+            gone = int(counts.n[counts.codes[:, counts.axis(control)] == dim.levels.index(None)].sum())
+            notes.append(f"{gone} rows have no {control}: conditional parity leaves them out.")
     if counts.role("bin") is not None and counts.role("label") is not None:
         worst = binning_error(Outcomes.of(counts, favourable=policy.data.favourable))
         if not np.isnan(worst).all():

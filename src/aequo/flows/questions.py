@@ -11,6 +11,7 @@ import numpy as np
 
 from aequo.core.counts import Counts
 from aequo.core.finding import Status
+from aequo.core.limits import REQUIRED
 from aequo.core.policy import CHECKS, Policy
 from aequo.errors import InputError
 from aequo.fairness import metrics, regression, strata
@@ -33,6 +34,7 @@ _RATES = (
     "predictive-parity",
     "accuracy-parity",
 )
+_OF_DATA = ("reference-population", "proxies", "duplicates", "label-noise")
 MOST_STRATA = 50
 MOST_NAMED = 8
 
@@ -62,7 +64,33 @@ def questions(
 ) -> list[Question]:
     """Return metrics, data checks and the groups too small to judge as questions of one shape."""
     asked = [_of_metric(metric, policy) for metric in found] + [_of_check(check, policy) for check in checks]
-    return asked + [_small_groups(counts, by, policy) for by in subjects]
+    asked += [_small_groups(counts, by, policy) for by in subjects]
+    there = {q.check for q in asked}
+    # Of the defaults, those that do not fit the outcome are not asked for; what a policy adds to them it wants to know.
+    return asked + [_unasked(check, policy) for check in policy.required if check not in {*there, *REQUIRED}]
+
+
+def _unasked(check: str, policy: Policy) -> Question:
+    """Name a check that the policy requires and that the columns given do not allow: silence would read as a pass."""
+
+    def at(_confidence: float) -> tuple[float | None, Interval]:
+        return None, None
+
+    def words(_status: Status, _interval: Interval) -> str:
+        return "Not judged: the policy requires it, and the columns that were given do not allow it."
+
+    return Question(
+        area="data" if check in _OF_DATA else "fairness",
+        check=check,
+        subject=" × ".join(policy.groups.columns),
+        n=0,
+        limit=None,
+        required=True,
+        measures=(),
+        at=at,
+        status=lambda _confidence: Status.UNKNOWN,
+        words=words,
+    )
 
 
 def subjects_of(counts: Counts, policy: Policy) -> list[tuple[str, ...]]:
@@ -116,17 +144,11 @@ def _conditional(counts: Counts, by: tuple[str, ...], policy: Policy, how: Mappi
 
 
 def _required(policy: Policy, check: str, subject: str) -> bool:
-    crossed = " × " in subject
+    crossed = subject.split(" | ", maxsplit=1)[0] not in policy.groups.columns and " × " in subject
     return check in policy.required and (not crossed or policy.groups.intersections == "required")
 
 
 def _of_metric(metric: Metric, policy: Policy) -> Question:
-    floor = metric.how == "ratio"
-
-    def status(confidence: float) -> Status:
-        value, interval = metric.at(confidence)
-        return judge(value, interval, metric.limit, floor=floor)
-
     return Question(
         area="fairness",
         check=metric.name,
@@ -136,7 +158,7 @@ def _of_metric(metric: Metric, policy: Policy) -> Question:
         required=_required(policy, metric.name, metric.subject),
         measures=tuple(m.name for m in metric.measured),
         at=metric.at,
-        status=status,
+        status=metric.status_at,
         words=lambda s, interval: sentence(metric, s, interval),
     )
 
