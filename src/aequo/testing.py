@@ -98,7 +98,7 @@ def _folder(test: str, call: int) -> str:
     Examples
     --------
     >>> _folder("tests/test_model.py::test_fair[a/b]", 2)
-    'tests-test_model.py-test_fair-a-b-dcd1e6-2'
+    'tests-test_model.py-test_fair-a-b-aacaf3-2'
     """
     readable = re.sub(r"[^\w.]+", "-", test, flags=re.ASCII).strip("-.")[:100]
     unique = hashlib.sha256(test.encode()).hexdigest()[:6]

@@ -15,7 +15,7 @@ import numpy as np
 from aequo.core.counts import SCORE_BINS, Floats, Ints
 from aequo.core.engine import Cells, Duplicates, Key, Kind, Plan, Profile, sentinels
 
-__all__ = ["Frame"]
+__all__ = ["Frame", "stopped"]
 
 _LOOKED_AT = 100_000
 
