@@ -302,3 +302,22 @@ def test_unicode_and_hostile_group_names_come_through_whole() -> None:
     result = aequo.assess(rows, label="y", group="g")
     assert {g.group for g in result.groups} == set(names)
     assert "<script>alert(1)</script>" not in result.to_html()
+
+
+def test_a_prediction_given_beside_a_score_stays_as_given() -> None:
+    rows = {
+        "y": ["yes", "no", "yes", "no"] * 50,
+        "d": ["yes", "yes", "no", "no"] * 50,
+        "s": [0.1, 0.9, 0.8, 0.3] * 50,
+        "g": ["a", "a", "b", "b"] * 50,
+    }
+    result = aequo.assess(rows, label="y", favourable="yes", prediction="d", score="s", group="g")
+    rates = {g.group: g.measures["selection_rate"].value for g in result.groups}
+    assert rates == {"a": 1.0, "b": 0.0}
+    assert {"calibration", "auc-parity"} <= {f.check for f in result.findings}
+
+
+def test_a_policy_of_its_own_is_part_of_the_stated_call() -> None:
+    strict = Policy().replace(**{"limits.demographic_parity": 0.05})
+    assert "policy=" not in aequo.assess(SMALL, label="y", group="g").reproduce
+    assert "policy='aequo.toml'" in aequo.assess(SMALL, label="y", group="g", policy=strict).reproduce

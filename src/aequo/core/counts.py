@@ -156,6 +156,12 @@ class Counts:
         """Return the first axis with this role, or None."""
         return next((d for d in self.dims if d.role == role), None)
 
+    @property
+    def thresholded(self) -> bool:
+        """Whether the prediction is ``score >= threshold``, so that its favourable value is True."""
+        prediction, score = self.role("prediction"), self.role("bin")
+        return prediction is not None and score is not None and prediction.name.startswith(f"{score.name} >= ")
+
     def groups(self, by: Sequence[str] | str | None = None) -> Groups:
         """Return the group of each cell, for one group column or several crossed.
 

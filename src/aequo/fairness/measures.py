@@ -157,7 +157,7 @@ def resolve_favourable(counts: Counts, favourable: Any = None) -> str:
     if not dims:
         raise InputError("these counts have neither a label nor a prediction; count them with label= or prediction=.")
     seen = {v for v in dims[0].levels if v is not None} or {v for d in dims for v in d.levels if v is not None}
-    if favourable is not None and counts.role("bin") is None:  # a class that only one of the two has is a class
+    if favourable is not None and not counts.thresholded:  # a class that only one of the two has is a class
         seen = {v for d in dims for v in d.levels if v is not None}
     if favourable is None:
         if seen <= {*_TRUE, *_FALSE}:
@@ -177,7 +177,7 @@ def resolve_favourable(counts: Counts, favourable: Any = None) -> str:
 def _speak_alike(counts: Counts) -> None:
     """Refuse labels and predictions that share no value: every prediction would be read as unfavourable."""
     label, prediction = counts.role("label"), counts.role("prediction")
-    if label is None or prediction is None or counts.role("bin") is not None:
+    if label is None or prediction is None or counts.thresholded:
         return
     known, new = ({v for v in dim.levels if v is not None} for dim in (label, prediction))
     binary = {*_TRUE, *_FALSE}
@@ -202,7 +202,7 @@ def _codes(counts: Counts, role: str, favourable: str) -> Ints:
         return np.full(len(counts.n), 2, dtype=np.int64)
     alike = next((a for a in (_TRUE, _FALSE) if favourable in a), (favourable,))
     best: tuple[str, ...] = (favourable,) if favourable in dim.levels else alike
-    if role == "prediction" and counts.role("bin") is not None:  # made from the score: True is favourable
+    if role == "prediction" and counts.thresholded:
         best = _TRUE
     table = np.array([2 if v is None else int(v in best) for v in dim.levels], dtype=np.int64)
     return table[counts.codes[:, counts.axis(dim.name)]] if len(table) else np.zeros(0, dtype=np.int64)

@@ -5,13 +5,10 @@ data -> Table -> Counts -> metrics and data checks -> statuses (decided together
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from aequo.core.counts import Counts
 from aequo.core.finding import Evidence, Finding, Status, overall
@@ -24,12 +21,10 @@ from aequo.flows.group_table import group_rows
 from aequo.flows.notes import method_notes, reproduce
 from aequo.flows.outcome import settle
 from aequo.flows.questions import Question, metrics_of, questions, subjects_of
+from aequo.flows.withhold import published_digest, round_finding, round_rows, rounded_subjects
 from aequo.report.result import Assessment, DataSummary
 
-__all__ = [
-    "assess",
-    "published_digest",
-]
+__all__ = ["assess"]
 
 _Names = str | Sequence[str] | None
 
@@ -134,16 +129,19 @@ def assess(
     found = [metric for by in subjects for metric in metrics_of(counts, by, policy, kind)]
     checks = data_checks(table, counts, subjects, policy, kind)
     asked = questions(counts, subjects, found, checks, policy)
-    digest = published_digest(counts, policy.privacy.suppress_below)
+    exact = group_rows(counts, subjects, found, checks, policy, kind)
+    withheld = rounded_subjects(exact)
+    rows = round_rows(exact, withheld)
+    digest = published_digest(rows, {m.name for metric in found for m in metric.measured})
     evidence = (Evidence(kind="counts", digest=digest), Evidence(kind="policy", digest=policy.digest()))
-    findings = tuple(replace(f, evidence=evidence) for f in _decided(asked, policy))
+    findings = tuple(replace(f, evidence=evidence) for f in _decided(asked, policy, withheld))
     return Assessment(
         verdict=overall(findings),
         findings=findings,
-        groups=group_rows(counts, subjects, found, checks, policy, kind),
+        groups=rows,
         data=_summary(table, counts, policy, kind, digest),
         policy=policy,
-        notes=method_notes(counts, findings, checks, subjects, policy, kind),
+        notes=method_notes(counts, findings, checks, subjects, policy, kind, withheld),
         reproduce=reproduce(table, policy),
         version=_version(),
     )
@@ -161,7 +159,7 @@ def _names(value: _Names) -> tuple[str, ...] | None:
 
 def _references(reference: str | Mapping[str, str], policy: Policy) -> dict[str, str]:
     if isinstance(reference, Mapping):
-        return {str(k): str(v) for k, v in reference.items()}
+        return {str(k): v for k, v in reference.items()}
     if len(policy.groups.columns) > 1:
         raise InputError("there are several group columns: give the reference as {column: group} (COLUMN=GROUP).")
     return {policy.groups.columns[0]: reference}
@@ -170,7 +168,7 @@ def _references(reference: str | Mapping[str, str], policy: Policy) -> dict[str,
 # -- what is answered -------------------------------------------------------------------------------------------------
 
 
-def _decided(asked: Sequence[Question], policy: Policy) -> list[Finding]:
+def _decided(asked: Sequence[Question], policy: Policy, withheld: Collection[str]) -> list[Finding]:
     """Decide required questions as one family and the others as another, and sort worst first."""
     confidence, method = policy.statistics.confidence, policy.statistics.multiplicity
     findings = []
@@ -189,34 +187,23 @@ def _decided(asked: Sequence[Question], policy: Policy) -> list[Finding]:
             if not required and status is Status.FAIL:
                 status = Status.WARN
             name = q.subject.replace(" × ", "+").replace(" | ", "|")
-            findings.append(
-                Finding(
-                    id=f"{q.area}/{q.check}/{name}",
-                    check=q.check,
-                    subject=q.subject,
-                    status=status,
-                    value=value,
-                    interval=interval,
-                    n=q.n,
-                    limit=q.limit,
-                    why=why,
-                    required=required,
-                    measures=q.measures,
-                )
+            finding = Finding(
+                id=f"{q.area}/{q.check}/{name}",
+                check=q.check,
+                subject=q.subject,
+                status=status,
+                value=value,
+                interval=interval,
+                n=q.n,
+                limit=q.limit,
+                why=why,
+                required=required,
+                measures=q.measures,
             )
+            hidden = q.subject.split(" | ")[0] in withheld
+            findings.append(round_finding(finding, q.ends) if hidden else finding)
     order = {id(f): i for i, f in enumerate(findings)}
     return sorted(findings, key=lambda f: (-f.status.severity, not f.required, order[id(f)]))
-
-
-def published_digest(counts: Counts, suppress_below: int) -> str:
-    """Return the digest of the counts without the crossed groups that are too small to publish.
-
-    A digest of the exact table could be tried against the few values that a withheld cell can have.
-    """
-    groups = counts.groups()
-    keep = (groups.n >= suppress_below)[groups.codes]
-    plain = Counts.collect(counts.dims, counts.codes[keep], counts.n[keep]).digest()
-    return "sha256:" + hashlib.sha256(msgspec.json.encode([plain, suppress_below])).hexdigest()
 
 
 def _summary(table: Table, counts: Counts, policy: Policy, kind: str, digest: str) -> DataSummary:

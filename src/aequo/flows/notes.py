@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from aequo.core.counts import SCORE_BINS, Counts
 from aequo.core.finding import Finding
-from aequo.core.policy import Policy
+from aequo.core.policy import FILE_NAME, Policy
 from aequo.core.table import Table
 from aequo.fairness.measures import Outcomes, binning_error
+from aequo.flows.withhold import DECIMALS, ROUND_TO
 
 __all__ = ["method_notes", "reproduce"]
 
@@ -24,6 +25,7 @@ def method_notes(
     subjects: Sequence[tuple[str, ...]],
     policy: Policy,
     kind: str,
+    withheld: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Return the notes, one sentence or two each."""
     s, g = policy.statistics, policy.groups
@@ -52,6 +54,12 @@ def method_notes(
         notes.append(
             f"Numbers that rest on fewer than {policy.privacy.suppress_below} people are withheld from everything "
             "written; some of them can be worked out from the totals that are not."
+        )
+    if withheld:
+        notes.append(
+            f"Where a group is withheld, sizes in its table are rounded to {ROUND_TO} rows and all other numbers to "
+            f"{DECIMALS} decimals, so that subtraction does not give the withheld ones away: "
+            f"{', '.join(sorted(withheld))}. Verdicts are drawn from the exact numbers."
         )
     notes += _about_data(counts, kind, policy)
     for check in checks:
@@ -113,8 +121,23 @@ def reproduce(table: Table, policy: Policy) -> str:
             words += ["--control", column]
         for column, group in g.reference.items():
             words += ["--reference", f"{column}={group}"]
-        return shlex.join(words)
+        return shlex.join(words + (["--policy", FILE_NAME] if _has_own_rules(policy) else []))
     arguments = [f"{k}={v!r}" for k, v in values] + [f"group={list(g.columns)!r}"]
     arguments += [f"control={list(g.controls)!r}"] if g.controls else []
     arguments += [f"reference={dict(g.reference)!r}"] if g.reference else []
+    arguments += [f"policy={FILE_NAME!r}"] if _has_own_rules(policy) else []
     return f"aequo.assess(data, {', '.join(arguments)})"
+
+
+def _has_own_rules(policy: Policy) -> bool:
+    """Whether the policy differs from the default in more than what the arguments and the system's name say."""
+    mine, default = policy.to_dict(), Policy().to_dict()
+    said = {"label", "favourable", "prediction", "score", "threshold", "weight", "task"}
+    said |= {"columns", "controls", "reference"}
+    for section in ("limits", "required", "statistics", "privacy", "groups", "data"):
+        if section in ("groups", "data"):
+            if any(v != default[section][k] for k, v in mine[section].items() if k not in said):
+                return True
+        elif mine[section] != default[section]:
+            return True
+    return False

@@ -32,10 +32,10 @@ def settle(policy: Policy, counts: Counts) -> tuple[Policy, str]:
             f"{decision.name!r} is {listed(seen)} in every row: no decision differs, so groups cannot be compared. "
             "Check that it is the right column."
         )
-    if label is not None and prediction is not None and counts.role("bin") is None:
+    if label is not None and prediction is not None and not counts.thresholded:
         _same_values(label.name, label.levels, prediction.name, prediction.levels)
     classes = {v for dim in (label, prediction) if dim is not None for v in dim.levels if v is not None}
-    if counts.role("bin") is not None and label is not None:
+    if counts.thresholded and label is not None:
         classes = {v for v in label.levels if v is not None}
     many = policy.data.task == "multiclass" or (
         policy.data.task == "auto" and len(classes) > 2 and policy.data.favourable is None

@@ -53,6 +53,7 @@ class Question:
     at: Callable[[float], tuple[float | None, Interval]]
     status: Callable[[float], Status]
     words: Callable[[Status, Interval], str]
+    ends: tuple[str | None, str | None] = (None, None)
 
 
 def questions(
@@ -160,6 +161,7 @@ def _of_metric(metric: Metric, policy: Policy) -> Question:
         at=metric.at,
         status=metric.status_at,
         words=lambda s, interval: sentence(metric, s, interval),
+        ends=(metric.lowest, metric.highest),
     )
 
 

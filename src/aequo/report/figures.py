@@ -174,7 +174,7 @@ def _row(row: GroupRow, m: Measure | None, figure: Figure, policy: Policy) -> di
     return {
         "group": words.name(row.group),
         "tag": _tag(row) if figure.compared or not row.judged else "",
-        "n": words.measure_count(m) if m is not None else "",
+        "n": words.measure_count(row, m) if m is not None else "",
         "value": _value(row, m, measure, policy),
         "has": has,
         "why": words.plain(m.why or "") if m is not None and not has and m.n is not None else "",

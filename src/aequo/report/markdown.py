@@ -159,7 +159,7 @@ def _row(
     value = words.measure_value(m, measure)
     if row.n is None:
         value = words.withheld(assessment.policy.privacy.suppress_below)
-    cells = [name, words.measure_count(m), escape(value), words.measure_interval(m, measure)]
+    cells = [name, words.measure_count(row, m), escape(value), words.measure_interval(m, measure)]
     if differences:
         cells.append(_with(m, "difference", lambda v: words.signed(v, unit), lambda v: words.span(v, unit)))
     if ratios:

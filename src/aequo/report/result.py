@@ -63,6 +63,8 @@ class GroupRow:
         Whether the other groups' differences are to this one.
     judged : bool
         Whether the group is large enough to take part in the comparisons.
+    rounded : bool
+        Whether the row's numbers are rounded, because a group in the same table is withheld.
     measures : mapping of str to Measure
         By measure, such as ``"selection_rate"``.
     """
@@ -74,6 +76,7 @@ class GroupRow:
     reference: bool
     judged: bool
     measures: Mapping[str, Measure]
+    rounded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,7 @@ class DataSummary:
     rows : int
         Rows read.
     digest : str
-        ``sha256:...`` of the published counts, the same on every engine.
+        ``sha256:...`` of the published sizes and rates of the groups, the same on every engine.
     source : str
         File name(s) or kind of frame; no full path.
     files : mapping of str to str

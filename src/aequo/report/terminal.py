@@ -204,7 +204,7 @@ class _Page:
         table = [
             [
                 words.name(row.group) + (" (reference)" if row.reference else "" if row.judged else " (not compared)"),
-                "" if row.n is None else words.thousands(row.n),
+                "" if row.n is None else words.group_count(row, 0),
                 *(self._cell(row, row.measures.get(f.measure), f) for f in figures),
             ]
             for row, _ in rows

@@ -455,14 +455,18 @@ def measure_interval(m: Measure | None, measure: str) -> str:
     return span(m.interval, measure_unit(measure))
 
 
-def measure_count(m: Measure | None) -> str:
+def measure_count(row: GroupRow, m: Measure | None) -> str:
     """Return the rows behind a group's number; empty if there is no number or it is withheld."""
-    return "" if m is None or m.n is None else thousands(m.n)
+    return "" if m is None or m.n is None else _about(row) + thousands(m.n)
 
 
 def group_count(row: GroupRow, suppress_below: int) -> str:
     """Return a group's rows, or that they are withheld."""
-    return withheld(suppress_below) if row.n is None else thousands(row.n)
+    return withheld(suppress_below) if row.n is None else _about(row) + thousands(row.n)
+
+
+def _about(row: GroupRow) -> str:
+    return "~" if row.rounded else ""
 
 
 def withheld(suppress_below: int) -> str:
