@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 
 from aequo.core.table import Table
-from aequo.fairness import metrics
+from aequo.fairness import checks
 from aequo.fairness.measures import Outcomes
 
 EIGHT = (
@@ -58,7 +58,7 @@ def ours(frame: object, group: list[str]) -> list[tuple[float, tuple[float, floa
     """Eight metrics over all crossed groups, each with its interval."""
     counts = Table.of(frame).counts(group=group, label="y", prediction="d", task="binary")
     outcomes = Outcomes.of(counts, favourable=1)
-    found = [metrics.run(name, outcomes) for name in EIGHT]
+    found = [checks.run(name, outcomes) for name in EIGHT]
     return [m.at(0.95) for m in found]
 
 

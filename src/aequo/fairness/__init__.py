@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aequo.fairness.checks import CHECKS
 from aequo.fairness.data_bias import (
     DataBiasDetector,
     DataCheck,
@@ -16,7 +17,6 @@ from aequo.fairness.data_bias import (
 from aequo.fairness.measures import Measured, Outcomes
 from aequo.fairness.metric import GroupValue, Metric
 from aequo.fairness.metrics import (
-    CHECKS,
     accuracy_parity,
     auc_parity,
     balanced_accuracy_parity,

@@ -6,27 +6,16 @@ leaves undefined what is undefined. Notation: Y label, D decision (1 favourable)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
-import numpy as np
-
-from aequo.core.counts import Counts
-from aequo.core.table import Table, Task
-from aequo.errors import InputError
-from aequo.fairness.measures import Outcomes, measure
-from aequo.fairness.metric import How, Metric, compare
+from aequo.fairness.checks import Options, evaluate
+from aequo.fairness.metric import Metric
 
 __all__ = [
-    "CHECKS",
-    "Check",
-    "Options",
     "accuracy_parity",
     "auc_parity",
     "balanced_accuracy_parity",
     "calibration",
-    "count_arrays",
     "demographic_parity",
     "disparate_impact",
     "equal_opportunity",
@@ -35,180 +24,9 @@ __all__ = [
     "false_positive_rate_parity",
     "generalised_entropy",
     "predictive_parity",
-    "run",
     "theil_index",
     "treatment_equality",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What a fairness check compares, and how.
-
-    Attributes
-    ----------
-    measures : tuple of str
-        Per-group measures.
-    how : {"difference", "ratio", "largest"}
-        How groups are compared.
-    limit : float
-        The default limit.
-    needs : frozenset of str
-        Of ``"decision"``, ``"label"`` (beside a prediction), ``"score"``.
-    """
-
-    measures: tuple[str, ...]
-    how: How
-    limit: float
-    needs: frozenset[str]
-
-
-_DECISION = frozenset({"decision"})
-_BOTH = frozenset({"decision", "label"})
-_SCORE = frozenset({"label", "score"})
-
-CHECKS: Mapping[str, Check] = {
-    "demographic-parity": Check(("selection_rate",), "difference", 0.1, _DECISION),
-    "disparate-impact": Check(("selection_rate",), "ratio", 0.8, _DECISION),
-    "equal-opportunity": Check(("true_positive_rate",), "difference", 0.1, _BOTH),
-    "equalized-odds": Check(("true_positive_rate", "false_positive_rate"), "difference", 0.1, _BOTH),
-    "false-positive-rate-parity": Check(("false_positive_rate",), "difference", 0.1, _BOTH),
-    "false-negative-rate-parity": Check(("false_negative_rate",), "difference", 0.1, _BOTH),
-    "predictive-parity": Check(("positive_predictive_value",), "difference", 0.1, _BOTH),
-    "accuracy-parity": Check(("accuracy",), "difference", 0.1, _BOTH),
-    "balanced-accuracy-parity": Check(("balanced_accuracy",), "difference", 0.1, _BOTH),
-    "treatment-equality": Check(("error_ratio",), "ratio", 0.8, _BOTH),
-    "generalised-entropy": Check(("generalised_entropy",), "difference", 0.1, _BOTH),
-    "theil-index": Check(("theil_index",), "difference", 0.1, _BOTH),
-    "calibration": Check(("calibration_error",), "largest", 0.1, _SCORE),
-    "auc-parity": Check(("auc",), "difference", 0.1, _SCORE),
-}
-"""Checks on binary outcomes by name. Conditional parity and the regression checks are in `strata` and `regression`."""
-
-
-def run(
-    check: str,
-    outcomes: Outcomes,
-    *,
-    limit: float | None = None,
-    confidence: float = 0.95,
-    reference: str | None = None,
-    min_size: int = 1,
-) -> Metric:
-    """Run one of `CHECKS` on tabulated outcomes."""
-    what = CHECKS[check]
-    return compare(
-        check,
-        [measure(outcomes, m) for m in what.measures],
-        how=what.how,
-        limit=what.limit if limit is None else limit,
-        confidence=confidence,
-        reference=reference,
-        min_size=min_size,
-    )
-
-
-class Options(TypedDict, total=False):
-    """Options that every metric takes, by keyword.
-
-    Attributes
-    ----------
-    by : str or sequence of str
-        Group columns to cross, where counts are given; all by default.
-    favourable : Any
-        The favourable value; 1 or True by default.
-    reference : str
-        Group that signed differences are taken to; the largest by default.
-    weight : array-like of shape (n,)
-        Weight of each row, not negative.
-    confidence : float
-        Level of the intervals, in (0, 1); 0.95 by default.
-    limit : float
-        What the value is held against; 0.1 for differences and 0.8 for ratios by default.
-    min_size : int
-        Groups with fewer rows behind the number take no part; 1 by default.
-    """
-
-    by: Sequence[str] | str
-    favourable: Any
-    reference: str | None
-    weight: Any
-    confidence: float
-    limit: float
-    min_size: int
-
-
-def _metric(check: str, roles: tuple[str, ...], values: tuple[Any, Any, Any], options: Options) -> Metric:
-    """Tabulate what was given, and run the check."""
-    how = dict(options)
-    tabulate = {k: how.pop(k, None) for k in ("by", "favourable", "weight")}
-    return run(check, _outcomes(*values, roles=roles, **tabulate), **how)  # type: ignore[arg-type]
-
-
-def _outcomes(
-    first: Any,
-    second: Any,
-    sensitive: Any,
-    *,
-    roles: tuple[str, ...],
-    by: Any,
-    favourable: Any,
-    weight: Any,
-) -> Outcomes:
-    """Turn the guide's arrays, `Counts` or `Outcomes` into `Outcomes`."""
-    if isinstance(first, Outcomes):
-        return first
-    if isinstance(first, Counts):
-        return Outcomes.of(first, by, favourable=favourable)
-    values = [first] if len(roles) == 1 else [first, second]
-    if len(roles) == 1 and sensitive is None:
-        sensitive = second
-    if sensitive is None or any(v is None for v in values):
-        takes = ", ".join((*(f"y_{r}" for r in roles), "sensitive"))
-        raise InputError(f"expected ({takes}) arrays or counts; got fewer.")
-    counts = count_arrays(dict(zip(roles, values, strict=True)), sensitive, weight)
-    return Outcomes.of(counts, by, favourable=favourable)
-
-
-def count_arrays(columns: Mapping[str, Any], sensitive: Any, weight: Any, task: Task = "binary") -> Counts:
-    """Count bare arrays; `sensitive` is one array, or a mapping or frame of several."""
-    names = {f"y_{k}": k for k in columns}  # a prefix no group column is likely to have
-    taken = {*names, "sample_weight"}
-    if hasattr(sensitive, "columns"):
-        groups = {str(c): sensitive[c] for c in sensitive.columns}
-    elif isinstance(sensitive, Mapping):
-        groups = {str(k): v for k, v in sensitive.items()}
-    else:  # a pandas Series has keys too, which are its index
-        name = str(getattr(sensitive, "name", None) or "group")
-        groups = {"group" if name in taken else name: sensitive}
-    if clash := sorted(taken & set(groups)):
-        raise InputError(f"a group column is called {clash[0]!r}, which is kept for the outcome: rename it.")
-    data = {**groups, **{a: columns[k] for a, k in names.items()}}
-    if weight is not None:
-        data["sample_weight"] = weight
-    roles = {"true": "label", "pred": "prediction", "label": "label", "prediction": "prediction", "score": "score"}
-    of = {roles[k]: a for a, k in names.items()}
-    table = Table.of({k: _one_dimensional(k, v) for k, v in data.items()})
-    return table.counts(
-        group=list(groups),
-        label=of.get("label"),
-        prediction=of.get("prediction"),
-        score=of.get("score"),
-        weight=None if weight is None else "sample_weight",
-        task=task,
-    )
-
-
-def _one_dimensional(name: str, values: Any) -> Any:
-    if not hasattr(values, "__len__") and not hasattr(values, "__iter__"):
-        raise InputError(f"{name} is {type(values).__name__}; expected one value per row.")
-    array = values if hasattr(values, "__len__") else list(values)
-    shape: tuple[int, ...] = getattr(array, "shape", (len(array),))
-    if len(shape) == 2 and shape[1] == 1:
-        return np.asarray(array).reshape(-1)
-    if len(shape) != 1:
-        raise InputError(f"{name} has shape {tuple(shape)}; expected one value per row.")
-    return array
 
 
 def demographic_parity(
@@ -248,7 +66,7 @@ def demographic_parity(
     >>> round(metric.value, 3), metric.highest, metric.status.value
     (0.333, 'a', 'unknown')
     """
-    return _metric("demographic-parity", ("pred",), (y_pred, None, sensitive), options)
+    return evaluate("demographic-parity", ("pred",), (y_pred, None, sensitive), options)
 
 
 def disparate_impact(
@@ -275,7 +93,7 @@ def disparate_impact(
     >>> disparate_impact([1, 1, 0, 1, 0, 0], ["a", "a", "a", "b", "b", "b"]).value
     0.5
     """
-    return _metric("disparate-impact", ("pred",), (y_pred, None, sensitive), options)
+    return evaluate("disparate-impact", ("pred",), (y_pred, None, sensitive), options)
 
 
 def equal_opportunity(
@@ -314,7 +132,7 @@ def equal_opportunity(
     >>> equal_opportunity([1, 1, 0, 0] * 2, [1, 1, 1, 0, 1, 0, 0, 0], group).value
     0.5
     """
-    return _metric("equal-opportunity", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("equal-opportunity", ("true", "pred"), (y_true, y_pred, sensitive), options)
 
 
 def equalized_odds(
@@ -354,7 +172,7 @@ def equalized_odds(
     >>> equalized_odds([1, 1, 0, 0] * 2, [1, 1, 1, 0, 1, 0, 0, 0], group).value
     0.5
     """
-    return _metric("equalized-odds", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("equalized-odds", ("true", "pred"), (y_true, y_pred, sensitive), options)
 
 
 def false_positive_rate_parity(
@@ -393,7 +211,7 @@ def false_positive_rate_parity(
     >>> false_positive_rate_parity([1, 1, 0, 0] * 2, [1, 1, 1, 0, 1, 0, 0, 0], group).value
     0.5
     """
-    return _metric("false-positive-rate-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("false-positive-rate-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
 
 
 def false_negative_rate_parity(
@@ -432,7 +250,7 @@ def false_negative_rate_parity(
     >>> false_negative_rate_parity([1, 1, 0, 0] * 2, [1, 1, 1, 0, 1, 0, 0, 0], group).value
     0.5
     """
-    return _metric("false-negative-rate-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("false-negative-rate-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
 
 
 def predictive_parity(
@@ -471,7 +289,7 @@ def predictive_parity(
     >>> predictive_parity([1, 1, 0, 0] * 2, [1, 1, 1, 0, 1, 0, 0, 0], group).value
     0.33333333333333337
     """
-    return _metric("predictive-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("predictive-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
 
 
 def accuracy_parity(
@@ -510,7 +328,7 @@ def accuracy_parity(
     >>> accuracy_parity([1, 1, 0, 0] * 2, [1, 1, 1, 0, 1, 0, 0, 0], group).value
     0.0
     """
-    return _metric("accuracy-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("accuracy-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
 
 
 def balanced_accuracy_parity(
@@ -549,7 +367,7 @@ def balanced_accuracy_parity(
     >>> balanced_accuracy_parity([1, 1, 0, 0] * 2, [1, 1, 1, 0, 1, 0, 0, 0], group).value
     0.0
     """
-    return _metric("balanced-accuracy-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("balanced-accuracy-parity", ("true", "pred"), (y_true, y_pred, sensitive), options)
 
 
 def treatment_equality(
@@ -588,7 +406,7 @@ def treatment_equality(
     >>> treatment_equality([1, 1, 0, 0] * 2, [1, 0, 1, 0, 0, 0, 1, 0], group).value
     0.5
     """
-    return _metric("treatment-equality", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("treatment-equality", ("true", "pred"), (y_true, y_pred, sensitive), options)
 
 
 def generalised_entropy(
@@ -627,7 +445,7 @@ def generalised_entropy(
     >>> round(generalised_entropy([1, 1, 0, 0] * 2, [1, 1, 1, 0, 1, 0, 0, 0], group).value, 4)
     0.1067
     """
-    return _metric("generalised-entropy", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("generalised-entropy", ("true", "pred"), (y_true, y_pred, sensitive), options)
 
 
 def calibration(
@@ -667,7 +485,7 @@ def calibration(
     >>> round(calibration([1, 1, 0, 0] * 2, [0.9, 0.8, 0.3, 0.1, 0.9, 0.2, 0.3, 0.1], group).value, 3)
     0.325
     """
-    return _metric("calibration", ("true", "score"), (y_true, y_score, sensitive), options)
+    return evaluate("calibration", ("true", "score"), (y_true, y_score, sensitive), options)
 
 
 def auc_parity(
@@ -706,7 +524,7 @@ def auc_parity(
     >>> auc_parity([1, 1, 0, 0] * 2, [0.9, 0.8, 0.3, 0.1, 0.9, 0.2, 0.3, 0.1], group).value
     0.25
     """
-    return _metric("auc-parity", ("true", "score"), (y_true, y_score, sensitive), options)
+    return evaluate("auc-parity", ("true", "score"), (y_true, y_score, sensitive), options)
 
 
 def theil_index(
@@ -729,4 +547,4 @@ def theil_index(
     >>> round(theil_index([1, 1, 0, 0] * 2, [1, 1, 1, 0, 1, 0, 0, 0], group).by_group["b"].value, 4)
     0.2877
     """
-    return _metric("theil-index", ("true", "pred"), (y_true, y_pred, sensitive), options)
+    return evaluate("theil-index", ("true", "pred"), (y_true, y_pred, sensitive), options)

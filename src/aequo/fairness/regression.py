@@ -9,9 +9,9 @@ import numpy as np
 
 from aequo.core.counts import Counts
 from aequo.errors import InputError
+from aequo.fairness.checks import Options, count_arrays
 from aequo.fairness.measures import regression_mean
 from aequo.fairness.metric import Metric, compare
-from aequo.fairness.metrics import Options, count_arrays
 
 __all__ = [
     "REGRESSION",

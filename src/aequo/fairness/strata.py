@@ -10,9 +10,9 @@ import numpy as np
 
 from aequo.core.counts import Counts, Dim
 from aequo.errors import InputError
+from aequo.fairness.checks import CHECKS, count_arrays
 from aequo.fairness.measures import MEASURES, Outcomes, measure, rate
 from aequo.fairness.metric import Metric, compare
-from aequo.fairness.metrics import CHECKS
 
 __all__ = [
     "by_class",
@@ -21,35 +21,42 @@ __all__ = [
 
 
 def conditional_parity(
-    counts: Counts,
-    control: str,
+    y_pred: Any,
+    control: Any,
+    sensitive: Any = None,
     *,
     by: Sequence[str] | str | None = None,
     favourable: Any = None,
     reference: str | None = None,
+    weight: Any = None,
     confidence: float = 0.95,
     limit: float = 0.1,
     min_size: int = 1,
-) -> tuple[Metric, tuple[str, ...]]:
+) -> Metric:
     """Largest difference of selection rates between groups among rows with the same value of a control column.
 
     The largest, over values c, of max P(D=1|A=a,C=c) - min P(D=1|A=a,C=c).
 
     Parameters
     ----------
-    counts : Counts
-        Counts with the control column.
-    control : str
+    y_pred : array-like of shape (n,), or Counts
+        Decisions; or counts with the control column.
+    control : array-like of shape (n,); with counts, the name of the column
         A legitimate ground for different rates, such as the department applied to.
-    by, favourable, reference, confidence, limit, min_size
+    sensitive : array-like of shape (n,), mapping or frame
+        Group of each row; several columns are crossed.
+    by, favourable, reference, weight, confidence, limit, min_size
         As in `demographic_parity`.
 
     Returns
     -------
-    metric : Metric
+    Metric
         One measure per value of the control, named ``selection_rate[<control>=<value>]``.
-    values : tuple of str
-        The values of the control, in the same order.
+
+    Raises
+    ------
+    InputError
+        If no row has a value of the control.
 
     References
     ----------
@@ -57,25 +64,31 @@ def conditional_parity(
 
     Examples
     --------
-    >>> from aequo.core.table import Table
-    >>> data = {"y": [1, 0, 1, 0, 1, 1, 0, 0], "g": list("aabbaabb"), "dept": ["x"] * 4 + ["z"] * 4}
-    >>> counts = Table.of(data).counts(group=["g"], control=["dept"], label="y")
-    >>> conditional_parity(counts, "dept")[0].value
-    1.0
+    >>> metric = conditional_parity([1, 0, 1, 0, 1, 1, 0, 0], ["x"] * 4 + ["z"] * 4, list("aabbaabb"))
+    >>> metric.value, [m.name for m in metric.measured]
+    (1.0, ['selection_rate[control=x]', 'selection_rate[control=z]'])
     """
+    if isinstance(y_pred, Counts):
+        counts = y_pred
+    else:
+        if sensitive is None:
+            raise InputError(
+                "expected (y_pred, control, sensitive) arrays, or counts and a control's name."
+            )
+        name = str(getattr(control, "name", None) or "control")
+        counts, control = count_arrays({"pred": y_pred}, sensitive, weight, control={name: control}), name
     best = Outcomes.of(counts, by, favourable=favourable).favourable
     columns = counts.names("group") if by is None else (by,) if isinstance(by, str) else tuple(by)
     dim = counts.dims[counts.axis(control)]
-    measured, values = [], []
+    measured = []
     for value in dim.levels:
         if value is None:
             continue
         stratum = Outcomes.of(_within(counts, control, value), columns, favourable=best)
         measured.append(replace(measure(stratum, "selection_rate"), name=f"selection_rate[{control}={value}]"))
-        values.append(value)
     if not measured:
         raise InputError(f"control column {control!r} has no value but missing ones.")
-    metric = compare(
+    return compare(
         "conditional-parity",
         measured,
         limit=limit,
@@ -83,7 +96,6 @@ def conditional_parity(
         reference=reference,
         min_size=min_size,
     )
-    return metric, tuple(values)
 
 
 def _within(counts: Counts, column: str, value: str) -> Counts:

@@ -14,7 +14,7 @@ from aequo.core.finding import Status
 from aequo.core.limits import REQUIRED
 from aequo.core.policy import CHECKS, Policy
 from aequo.errors import InputError
-from aequo.fairness import metrics, regression, strata
+from aequo.fairness import checks, regression, strata
 from aequo.fairness.data_check import DataCheck
 from aequo.fairness.judge import judge
 from aequo.fairness.measures import Outcomes
@@ -118,11 +118,11 @@ def metrics_of(counts: Counts, by: tuple[str, ...], policy: Policy, kind: str) -
         has.add("label")
     if counts.role("bin") is not None:
         has.add("score")
-    names = [c for c, check in metrics.CHECKS.items() if check.needs <= has and c in CHECKS]
+    names = [c for c, check in checks.CHECKS.items() if check.needs <= has and c in CHECKS]
     if kind == "multiclass":
         return [strata.by_class(c, counts, by=by, limit=policy.limit(c), **how) for c in names if c in _RATES]
     outcomes = Outcomes.of(counts, by, favourable=policy.data.favourable)
-    out = [metrics.run(c, outcomes, limit=policy.limit(c), **how) for c in names]
+    out = [checks.run(c, outcomes, limit=policy.limit(c), **how) for c in names]
     return out + _conditional(counts, by, policy, how)
 
 
@@ -137,9 +137,7 @@ def _conditional(counts: Counts, by: tuple[str, ...], policy: Policy, how: Mappi
                 "its values into a few first."
             )
         limit = policy.limit("conditional-parity")
-        found = strata.conditional_parity(
-            counts, control, by=by, favourable=policy.data.favourable, limit=limit, **how
-        )[0]
+        found = strata.conditional_parity(counts, control, by=by, favourable=policy.data.favourable, limit=limit, **how)
         out.append(replace(found, subject=f"{found.subject} | {control}"))
     return out
 
