@@ -72,9 +72,7 @@ def conditional_parity(
         counts = y_pred
     else:
         if sensitive is None:
-            raise InputError(
-                "expected (y_pred, control, sensitive) arrays, or counts and a control's name."
-            )
+            raise InputError("expected (y_pred, control, sensitive) arrays, or counts and a control's name.")
         name = str(getattr(control, "name", None) or "control")
         counts, control = count_arrays({"pred": y_pred}, sensitive, weight, control={name: control}), name
     best = Outcomes.of(counts, by, favourable=favourable).favourable
