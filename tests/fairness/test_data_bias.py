@@ -472,3 +472,11 @@ def test_the_detector_crosses_columns_and_takes_weights(adult: pd.DataFrame) -> 
     assert check.value == pytest.approx(weights.min() / weights.sum())
     assert check.subject == "race × sex"
     assert "(weighted)" in check.why
+
+
+def test_a_group_with_too_few_labels_keeps_label_divergence_from_passing() -> None:
+    rows = {"y": [1, 1, 0, 0] * 500 + [None] * 90 + [1] * 10, "g": ["a", "b"] * 1000 + ["c"] * 100}
+    counts = Table.of(rows).counts(group=["g"], label="y")
+    check = label_divergence(counts, min_size=20)
+    assert check.unjudged == ("c",)
+    assert check.status is Status.UNKNOWN and "Too few rows to take part: c." in check.why

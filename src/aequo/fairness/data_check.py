@@ -95,6 +95,8 @@ class DataCheck:
         Combinations of groups that nobody belongs to, although each part has people.
     left_out : tuple of str
         Columns that the check did not use because they name rows, not people's traits.
+    unjudged : tuple of str
+        Groups that are large enough to be judged and could not be: then nothing passes.
     notes : tuple of str
         What the check could not use or had to approximate, a sentence each.
     bounds : callable
@@ -114,6 +116,7 @@ class DataCheck:
     columns: tuple[ColumnNumber, ...] = ()
     empty: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     bounds: Callable[[float], Interval | None] = field(default=lambda _: None, repr=False, compare=False)
     words: Callable[[Status, Interval | None], str] = field(repr=False, compare=False)
@@ -135,7 +138,12 @@ class DataCheck:
     @property
     def status(self) -> Status:
         """PASS, FAIL or UNKNOWN at the check's own confidence level."""
-        return judge(self.value, self.interval, self.limit, floor=self.limit_is_floor)
+        return self.status_at(self.confidence)
+
+    def status_at(self, confidence: float) -> Status:
+        """Return the status at another confidence level; PASS speaks for the groups in `unjudged` too, so not then."""
+        status = judge(self.value, self.bounds(confidence), self.limit, floor=self.limit_is_floor)
+        return Status.UNKNOWN if status is Status.PASS and self.unjudged else status
 
     @property
     def why(self) -> str:
@@ -154,7 +162,10 @@ class DataCheck:
         """
         status = self.status if status is None else status
         interval = self.interval if interval is None else interval
-        return self.words(Status.FAIL if status is Status.WARN else status, interval)
+        text = self.words(Status.FAIL if status is Status.WARN else status, interval)
+        if self.unjudged:
+            text += f" Too few rows to take part: {listing(self.unjudged)}."
+        return text
 
 
 def percent(share: float) -> str:

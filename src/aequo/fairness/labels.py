@@ -179,6 +179,12 @@ def label_divergence(
             )
             for i in range(len(labels.names))
         )
+    sizes = counts.groups(by).n
+    unjudged = [
+        labels.names[i]
+        for i in range(len(labels.names))
+        if labels.named[i] and i not in euclid and sizes[i] >= max(min_size, 1)
+    ]
     worst = max(judged, key=lambda i: (squared[i], labels.names[i]), default=None)
     return DataCheck(
         check="label-divergence",
@@ -188,6 +194,7 @@ def label_divergence(
         limit=limit,
         confidence=confidence,
         measures=measures,
+        unjudged=tuple(unjudged) if len(judged) > 1 else (),
         bounds=bounds,
         words=lambda status, interval: _words(labels, worst, status, interval, limit, min_size),
     )

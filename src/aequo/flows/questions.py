@@ -16,7 +16,6 @@ from aequo.core.policy import CHECKS, Policy
 from aequo.errors import InputError
 from aequo.fairness import checks, regression, strata
 from aequo.fairness.data_check import DataCheck
-from aequo.fairness.judge import judge
 from aequo.fairness.measures import Outcomes
 from aequo.fairness.metric import Metric
 from aequo.fairness.words import sentence
@@ -164,10 +163,6 @@ def _of_metric(metric: Metric, policy: Policy) -> Question:
 
 
 def _of_check(check: DataCheck, policy: Policy) -> Question:
-    def status(confidence: float) -> Status:
-        value, interval = check.at(confidence)
-        return judge(value, interval, check.limit, floor=check.limit_is_floor)
-
     return Question(
         area="data",
         check=check.check,
@@ -177,7 +172,7 @@ def _of_check(check: DataCheck, policy: Policy) -> Question:
         required=_required(policy, check.check, check.subject),
         measures=tuple(check.measures),
         at=check.at,
-        status=status,
+        status=check.status_at,
         words=check.sentence,
     )
 
