@@ -73,7 +73,7 @@ endef
 
 # The demo gets what a user gets: a real install with nothing of ours for developers in it.
 $(DEMO)/.installed: pyproject.toml $(SOURCES)
-	@$(call install,$(DEMO),'.[examples]')
+	@$(call install,$(DEMO),'.[examples,ml]')
 
 $(DEV)/.installed: pyproject.toml
 	@$(call install,$(DEV),--editable '.[dev]')

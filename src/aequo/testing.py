@@ -68,10 +68,13 @@ def assert_fair(data: Any, *, fail_on: FailOn = "unknown", out: str | Path | Non
 
 
 def _message(assessment: Assessment, fail_on: FailOn) -> str:
-    from aequo.flows.gate import explain, stopped_by
+    from aequo.flows.gate import stopped_by
 
-    lines = [f"unfair: {explain(assessment, fail_on=fail_on)}"]
-    for finding in stopped_by(assessment, fail_on=fail_on):
+    stopped = stopped_by(assessment, fail_on=fail_on)
+    by = {word: sum(f.status.value == word for f in stopped) for word in ("fail", "unknown")}
+    said = [f"{by['fail']} failed"] * bool(by["fail"]) + [f"{by['unknown']} could not be judged"] * bool(by["unknown"])
+    lines = [f"not shown to be fair: of the required findings {' and '.join(said) or 'there is none to judge'}."]
+    for finding in stopped:
         lines.append(f"  {finding.status.value.upper():8} {finding.id}")
         lines.append(f"           {finding.why}")
     lines.append(f"  To look into it: {assessment.reproduce}")

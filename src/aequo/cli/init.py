@@ -69,7 +69,10 @@ def init(
         _check_column(column, columns, data)
     _write(target, policy.to_toml(), force=force)
     say(f"Wrote {out}: every key has a comment, and what you did not say its default.")
-    say(f"Next: aequo assess {data or 'DATA'}")
+    from aequo.core.policy import FILE_NAME
+
+    elsewhere = "" if Path(out) == Path(FILE_NAME) else f" --policy {out}"
+    say(f"Next: aequo assess {data or 'DATA'}{elsewhere}")
     return 0
 
 

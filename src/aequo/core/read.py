@@ -338,6 +338,8 @@ def _undecodable(path: Path, encoding: str) -> UnreadableData | None:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         hint = "Save it as UTF-8, or give the encoding 'latin-1' if it comes from an older spreadsheet."
+        if error.object[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            hint = "It looks like UTF-16: give the encoding 'utf-16'."
         if encoding != "utf-8":
             hint = "Give the encoding it was written in."
         where = max(0, position + error.start)

@@ -391,7 +391,9 @@ def _check_seen(
     seen = cells.seen
     if score is not None and (seen["score_low"] < 0 or seen["score_high"] > 1):
         low, high = seen["score_low"], seen["score_high"]
-        hint = "divide by 100" if 1 < high <= 100 and low >= 0 else "rescale them"
+        hint = "rescale them"
+        if low >= 0 and 1 < high <= 100:
+            hint = f"divide by {10 if high <= 10 else 100}, and take that from 1 if high is unfavourable"
         raise InputError(
             f"scores in {score!r} run from {low:g} to {high:g}; expected 0 to 1, higher is more favourable: {hint}."
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from aequo.core.counts import Counts
 from aequo.core.table import Table, Task
-from aequo.errors import InputError
+from aequo.errors import InputError, did_you_mean
 from aequo.fairness.measures import Outcomes, measure
 from aequo.fairness.metric import How, Metric, compare
 
@@ -123,6 +123,10 @@ class Options(TypedDict, total=False):
 
 def evaluate(check: str, roles: tuple[str, ...], values: tuple[Any, Any, Any], options: Options) -> Metric:
     """Tabulate what was given, and run the check."""
+    for name in options:
+        if name not in Options.__annotations__:
+            known = Options.__annotations__
+            raise TypeError(f"{check} has no option {name!r}.{did_you_mean(name, known)} Options: {', '.join(known)}.")
     how = dict(options)
     tabulate = {k: how.pop(k, None) for k in ("by", "favourable", "weight")}
     return run(check, _outcomes(*values, roles=roles, **tabulate), **how)  # type: ignore[arg-type]

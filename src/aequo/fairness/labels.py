@@ -216,8 +216,8 @@ def _words(
     ends = "" if interval is None else f" (interval {number(interval[0])} to {number(interval[1])})"
     most = (
         f"{labels.column} is {shown(labels.classes[c])} for {percent(labels.inside[worst, c])} of "
-        f"{called(labels.subject, labels.names[worst])} and {percent(labels.overall[c])} of all rows: a squared "
-        f"difference of {number(value)}{ends}"
+        f"{called(labels.subject, labels.names[worst])} and {percent(labels.overall[c])} of all rows; the squared "
+        f"differences, summed over the classes, are {number(value)}{ends}"
     )
     if status is Status.PASS:
         return f"Labels are spread alike in the groups of {labels.subject}. Furthest: {most}, limit {number(limit)}."

@@ -162,7 +162,9 @@ def resolve_favourable(counts: Counts, favourable: Any = None) -> str:
     if favourable is None:
         if seen <= {*_TRUE, *_FALSE}:
             return next((t for t in _TRUE if t in seen), "1")
-        raise InputError(f"{dims[0].name!r} has the values {listed(seen)}: say which one is favourable (favourable=).")
+        raise InputError(
+            f"{dims[0].name!r} has the values {listed(seen)}: say which one is favourable (favourable=, --favourable)."
+        )
     wanted = level(favourable) or ""
     for alike in (_TRUE, _FALSE):
         if wanted in alike and wanted not in seen:

@@ -157,8 +157,9 @@ class Metric:
 
     @property
     def n(self) -> int:
-        """Rows behind the comparison."""
-        return int(max((m.n[~np.isnan(m.values)].sum() for m in self.compared), default=0))
+        """Rows behind the measure that gives `value`, in the groups that are compared."""
+        decisive = self.decisive
+        return 0 if decisive is None else int(decisive.n[~np.isnan(decisive.values)].sum())
 
     @property
     def highest(self) -> str | None:

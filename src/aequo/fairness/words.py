@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aequo.core.finding import Status
-from aequo.fairness.data_check import listing, number, percent
+from aequo.fairness.data_check import called, listing, number, percent
 from aequo.fairness.measures import Measured
 from aequo.fairness.metric import Metric
 
@@ -56,16 +56,17 @@ def sentence(metric: Metric, status: Status, interval: tuple[float, float] | Non
         low, high = (_amount(end, metric, share) for end in interval)
         text += f" (interval {low.partition(' ')[0]} to {high})"
     limit = _amount(metric.limit, metric, share)
+    beyond = "below" if metric.how == "ratio" else "beyond"
     words = {
-        Status.PASS: f"within the limit of {limit}",
-        Status.FAIL: f"beyond the limit of {limit}",
-        Status.WARN: f"beyond the limit of {limit}",
+        Status.PASS: f"{'no less than' if metric.how == 'ratio' else 'within'} the limit of {limit}",
+        Status.FAIL: f"{beyond} the limit of {limit}",
+        Status.WARN: f"{beyond} the limit of {limit}",
         Status.UNKNOWN: f"and the data cannot tell on which side of the limit of {limit} it is",
     }
     if status is Status.UNKNOWN and metric.unjudged and metric.status is Status.UNKNOWN:
         words[status] = f"against a limit of {limit}"
     text += f", {words[status]}."
-    out = [g for g in metric.left_out if g not in _unnamed(metric)]
+    out = [called(metric.measured[0].groups.subject, g) for g in metric.left_out if g not in _unnamed(metric)]
     if out:
         text += f" Too few rows to take part: {listing(out)}."
     return text + (" Without them it cannot pass." if metric.unjudged and status is Status.UNKNOWN else "")
@@ -89,18 +90,31 @@ def _why_not(metric: Metric) -> str:
 
 
 def _range(metric: Metric, decisive: Measured, share: bool) -> str:
-    name, _, cls = decisive.name.partition("[")
-    title = _TITLES.get(name, name.replace("_", " ").capitalize()) + (f" of {cls[:-1]}" if cls else "")
+    title = _title(metric, decisive.name)
     show = percent if share else number
     low, high = float(np.nanmin(decisive.values)), float(np.nanmax(decisive.values))
     value = _amount(metric.value or 0.0, metric, share)
+    subject = decisive.groups.subject
+    lowest, highest = (called(subject, name or "") for name in (metric.lowest, metric.highest))
     if metric.how == "largest":
-        return f"{title} is largest for {metric.highest}: {value}"
+        return f"{title} is largest for {highest}: {value}"
     kind = "ratio" if metric.how == "ratio" else "difference"
     if low == high:
         return f"{title} is {show(low)} in every group: a {kind} of {value}"
-    ends = f"{title} runs from {show(low)} ({metric.lowest}) to {show(high)} ({metric.highest})"
+    ends = f"{title} runs from {show(low)} ({lowest}) to {show(high)} ({highest})"
     return f"{ends}: a {kind} of {value}"
+
+
+def _title(metric: Metric, name: str) -> str:
+    """Return the measure in words, with the class or the stratum that it is about."""
+    measure, _, part = name.partition("[")
+    part = part.removesuffix("]")
+    if part and metric.name == "conditional-parity":
+        column, _, value = part.partition("=")
+        return f"{_TITLES[measure]}, where {column} is {value},"
+    if part and measure == "selection_rate":
+        return f"The share with the outcome {part}"
+    return _TITLES.get(measure, measure.replace("_", " ").capitalize()) + (f" of {part}" if part else "")
 
 
 def _amount(value: float, metric: Metric, share: bool) -> str:

@@ -44,7 +44,7 @@ def settle(policy: Policy, counts: Counts) -> tuple[Policy, str]:
         if counts.role("bin") is not None:
             raise InputError(
                 f"{label.name if label else ''!r} has {len(classes)} values; a score needs two: say which one is "
-                "favourable (favourable=)."
+                "favourable (favourable=, --favourable)."
             )
         return policy, "multiclass"
     best = Outcomes.of(counts, favourable=policy.data.favourable).favourable

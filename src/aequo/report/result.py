@@ -113,7 +113,7 @@ class DataSummary:
     threshold: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Assessment:
     """The findings on one table of decisions, and the per-group numbers behind them.
 
@@ -145,6 +145,13 @@ class Assessment:
     notes: tuple[str, ...]
     reproduce: str
     version: str
+
+    def __repr__(self) -> str:
+        required = [f for f in self.findings if f.required]
+        counts = ", ".join(
+            f"{n} {status.value}" for status in Status if (n := sum(f.status is status for f in required))
+        )
+        return f"Assessment({self.verdict.value}; required findings: {counts or 'none'}; {self.data.rows:,} rows)"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, exactly what ``--json`` prints and ``findings.json`` holds."""

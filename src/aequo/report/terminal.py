@@ -200,7 +200,11 @@ class _Page:
         if not figures:
             return
         rows, rest = ends(figures[0].rows, MOST_GROUPS)
-        heads = [words.subject_title(block.subject), "n", *(words.measure_title(f.measure).lower() for f in figures)]
+        heads = [
+            words.subject_title(block.subject),
+            "n",
+            *(words.lowered(words.measure_title(f.measure)) for f in figures),
+        ]
         table = [
             [
                 words.name(row.group) + (" (reference)" if row.reference else "" if row.judged else " (not compared)"),
