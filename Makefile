@@ -10,6 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_USER = 0
 
 DEMO = .venv-demo
+DEMO_WHAT = .[examples,ml]
 DEV = .venv
 SOURCES := $(shell find src -type f ! -name '*.py[co]')
 PYTEST = $(DEV)/bin/python -m pytest -q --timeout 300
@@ -73,7 +74,7 @@ endef
 
 # The demo gets what a user gets: a real install with nothing of ours for developers in it.
 $(DEMO)/.installed: pyproject.toml $(SOURCES)
-	@$(call install,$(DEMO),'.[examples,ml]')
+	@$(call install,$(DEMO),'$(DEMO_WHAT)')
 
 $(DEV)/.installed: pyproject.toml
 	@$(call install,$(DEV),--editable '.[dev]')

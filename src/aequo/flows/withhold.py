@@ -91,7 +91,7 @@ def round_finding(finding: Finding, ends: tuple[str | None, str | None] = (None,
     >>> rounded.value, rounded.interval, rounded.n
     (0.31, (0.13, 0.45), 1970)
     >>> rounded.why.partition(". Rounded")[0]
-    'About 0.31 between black · female and white · female (interval 0.13 to 0.45), beyond the limit of 0.1'
+    'About 0.31 between black · female and white · female (interval 0.13 to 0.45), which does not keep the limit of 0.1'
     """
     value, interval = _number(finding.value), _pair(finding.interval)
     rounded = replace(finding, value=value, interval=interval, n=ROUND_TO * round(finding.n / ROUND_TO))
@@ -101,9 +101,9 @@ def round_finding(finding: Finding, ends: tuple[str | None, str | None] = (None,
     span = f" (interval {interval[0]:g} to {interval[1]:g})" if interval is not None else ""
     limit = f"the limit of {finding.limit:g}"
     judged = {
-        "pass": f"within {limit}",
-        "fail": f"beyond {limit}",
-        "warn": f"beyond {limit}",
+        "pass": f"which keeps {limit}",
+        "fail": f"which does not keep {limit}",
+        "warn": f"which does not keep {limit}",
         "unknown": f"and the data cannot tell on which side of {limit} it is",
     }[finding.status.value]
     why = f"About {value:g}{between}{span}, {judged}. Rounded, since a group in this table is withheld."
