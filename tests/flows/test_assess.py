@@ -321,3 +321,12 @@ def test_a_policy_of_its_own_is_part_of_the_stated_call() -> None:
     strict = Policy().replace(**{"limits.demographic_parity": 0.05})
     assert "policy=" not in aequo.assess(SMALL, label="y", group="g").reproduce
     assert "policy='aequo.toml'" in aequo.assess(SMALL, label="y", group="g", policy=strict).reproduce
+
+
+def test_a_population_that_spells_a_group_otherwise_is_refused_and_a_group_that_the_data_lack_is_not() -> None:
+    rows = {"y": [1, 0, 0] * 100, "g": ["Männer", "Frauen"] * 150}
+    misspelt = Policy().replace(**{"groups.population": {"g": {"Maenner": 0.5, "Frauen": 0.5}}})
+    with pytest.raises(UnknownGroup, match="names 'Maenner'.*Did you mean 'Männer'"):
+        aequo.assess(rows, label="y", group="g", policy=misspelt)
+    more = Policy().replace(**{"groups.population": {"g": {"Männer": 0.4, "Frauen": 0.5, "Frauen und Männer": 0.1}}})
+    assert _find(aequo.assess(rows, label="y", group="g", policy=more), "data/reference-population/g").value is not None

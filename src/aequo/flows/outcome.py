@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aequo.core.counts import Counts
 from aequo.core.policy import Policy
@@ -14,10 +14,7 @@ __all__ = ["settle"]
 
 def settle(policy: Policy, counts: Counts) -> tuple[Policy, str]:
     """Find the kind of outcome and the favourable value, and refuse what cannot be judged."""
-    for column, name in policy.groups.reference.items():
-        groups = counts.groups(column)
-        if name not in groups.labels:
-            _unknown_reference(column, name, groups.labels)
+    _check_names(policy, counts)
     if counts.sums.keys() & {"y_n", "p_n"}:
         return policy, "regression"
     label, prediction = counts.role("label"), counts.role("prediction")
@@ -51,9 +48,29 @@ def settle(policy: Policy, counts: Counts) -> tuple[Policy, str]:
     return policy.replace(**{"data.favourable": best}), "binary"
 
 
+def _check_names(policy: Policy, counts: Counts) -> None:
+    """Refuse groups that the policy names and the data do not have."""
+    for column, name in policy.groups.reference.items():
+        groups = counts.groups(column)
+        if name not in groups.labels:
+            _unknown_reference(column, name, groups.labels)
+    for column, shares in policy.groups.population.items():
+        if column in counts.names("group"):
+            _misspelt(column, shares, counts.groups(column).labels)
+
+
 def _unknown_reference(column: str, name: str, known: tuple[str, ...]) -> None:
     some = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
     raise UnknownGroup(f"no group {name!r} in column {column!r}. Groups: {some}.{did_you_mean(name, known)}")
+
+
+def _misspelt(column: str, shares: Iterable[str], known: tuple[str, ...]) -> None:
+    """Refuse a population that spells a group otherwise than the data; a group that the data lack is no mistake."""
+    unclaimed = [name for name in known if name not in set(shares)]
+    for name in shares:
+        hint = did_you_mean(name, unclaimed)
+        if name not in known and hint:
+            raise UnknownGroup(f"the population of {column!r} names {name!r}, which is not in the data.{hint}")
 
 
 def _same_values(label: str, labels: Sequence[str | None], prediction: str, predictions: Sequence[str | None]) -> None:
