@@ -99,6 +99,12 @@ def representation(
     total = float(members.w[named].sum())
     if len(named) < 2 or total <= 0:
         return _unjudged("representation", subject, members, _too_few(members, total), limit, True, confidence)
+    if (len(named) + len(empty)) * limit > 1:
+        why = (
+            f"Not judged: {len(named) + len(empty)} groups of {subject} cannot all make up {percent(limit)} of the rows. "
+            "Put the values into fewer groups, or set a lower limit."
+        )
+        return _unjudged("representation", subject, members, why, limit, True, confidence)
     trials = effective_trials(members.w[named], members.w2[named])
     shares = members.w[named] / total
     n = members.n[named]
@@ -135,8 +141,7 @@ def representation(
             some = f"{len(below) + len(empty)} of {family} groups of {subject}"
             makes = "makes" if len(below) + len(empty) == 1 else "make"
             list_ = listing(below + [f"{name} (nobody)" for name in empty], most=5)
-            many = f" With {family} groups some must." if family * limit > 1 else ""
-            return f"{some} {makes} up less than {percent(limit)} {of}: {list_}.{many}"
+            return f"{some} {makes} up less than {percent(limit)} {of}: {list_}."
         return (
             f"The smallest group of {subject} is {least} {of}{_range(interval)}: the data cannot tell whether it "
             f"reaches {percent(limit)}.{nobody}"
