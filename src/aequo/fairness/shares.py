@@ -99,9 +99,10 @@ def representation(
     total = float(members.w[named].sum())
     if len(named) < 2 or total <= 0:
         return _unjudged("representation", subject, members, _too_few(members, total), limit, True, confidence)
-    if (len(named) + len(empty)) * limit > 1:
+    many = len(named) + len(empty)
+    if many * limit > 1:
         why = (
-            f"Not judged: {len(named) + len(empty)} groups of {subject} cannot all make up {percent(limit)} of the rows. "
+            f"Not judged: {many} groups of {subject} cannot all make up {percent(limit)} of the rows. "
             "Put the values into fewer groups, or set a lower limit."
         )
         return _unjudged("representation", subject, members, why, limit, True, confidence)
