@@ -204,3 +204,9 @@ def test_regression_means_are_the_groups_means() -> None:
 def test_lengths_that_differ_are_refused_with_the_lengths() -> None:
     with pytest.raises(InputError, match=r"3.*2|2.*3"):
         fairness.demographic_parity([1, 0, 1], ["a", "b"])
+
+
+def test_crossings_with_too_many_groups_are_refused_before_memory_is() -> None:
+    many = {"a": list(range(1000)) * 10, "b": [i // 1000 for i in range(10_000)]}
+    with pytest.raises(InputError, match="a × b names 10,000 groups; 5,000 is the most"):
+        fairness.demographic_parity([0, 1] * 5000, many)

@@ -34,6 +34,9 @@ __all__ = [
 
 How = Literal["difference", "ratio", "largest"]
 
+MOST_GROUPS = 5000
+"""Groups that are compared at most: every pair takes part, so memory grows with the square."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupValue:
@@ -325,9 +328,20 @@ def compare(
         Groups with fewer rows behind the measure take no part.
     scale : float
         Divide differences by this.
+
+    Raises
+    ------
+    InputError
+        If there are more than `MOST_GROUPS` groups.
     """
     if not 0 < confidence < 1:
         raise InputError(f"confidence is {confidence:g}; expected a level between 0 and 1, such as 0.95.")
+    many = max((len(m.groups) for m in measured), default=0)
+    if many > MOST_GROUPS:
+        raise InputError(
+            f"{measured[0].groups.subject} names {many:,} groups; {MOST_GROUPS:,} is the most that can be compared "
+            "pair by pair: put their values into fewer groups."
+        )
     compared: list[Measured] = []
     out: list[str] = []
     for m in measured:
