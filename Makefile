@@ -30,7 +30,7 @@ demo: $(DEMO)/.installed
 	case $$code in 0 | 1 | 3) ;; *) exit $$code ;; esac
 
 test: $(DEV)/.installed
-	@$(PYTEST) -n auto --dist worksteal -m 'not spark and not browser' $(PYTEST_OPTIONS)
+	@$(PYTEST) -n auto --dist worksteal -m 'not spark and not browser and not postgres and not faults' $(PYTEST_OPTIONS)
 
 check: $(DEV)/.installed
 	@$(DEV)/bin/python -m ruff check --quiet && echo 'lint      ok'

@@ -8,6 +8,10 @@
     │   ├── UnknownGroup    (KeyError)        no group of that name
     │   └── UnreadableData  (OSError)         the file is absent, empty or not what it claims to be
     ├── PolicyError         (ValueError)      the policy file says something it cannot mean
+    ├── LedgerError         (RuntimeError)    the ledger cannot do this now; nothing was recorded
+    │   ├── Tampered                          the ledger's bytes are not what was recorded
+    │   └── KeyProblem      (ValueError)      the key is absent, is another one, or was destroyed
+    ├── Refused             (PermissionError) the policy, a legal hold or a missing right forbids it
     ├── OutputError         (OSError)         the result could not be written; nothing half-written is left
     ├── MissingExtra        (ImportError)     an optional dependency is needed for this
     └── Unfair              (AssertionError)  a gate that you asked for did not open
@@ -27,9 +31,13 @@ from typing import Any
 __all__ = [
     "AequoError",
     "InputError",
+    "KeyProblem",
+    "LedgerError",
     "MissingExtra",
     "OutputError",
     "PolicyError",
+    "Refused",
+    "Tampered",
     "Unfair",
     "UnknownColumn",
     "UnknownGroup",
@@ -75,6 +83,22 @@ class PolicyError(AequoError, ValueError):
     def __init__(self, message: str = "", *, key: tuple[str | int, ...] = ()) -> None:
         super().__init__(message)
         self.key = key
+
+
+class LedgerError(AequoError, RuntimeError):
+    """The ledger cannot do this now; nothing was recorded."""
+
+
+class Tampered(LedgerError):
+    """The ledger's bytes are not what was recorded."""
+
+
+class KeyProblem(LedgerError, ValueError):
+    """The key is absent, is another one, or was destroyed."""
+
+
+class Refused(AequoError, PermissionError):
+    """The policy, a legal hold or a missing right forbids it."""
 
 
 class OutputError(AequoError, OSError):

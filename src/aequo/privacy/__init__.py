@@ -1,0 +1,1 @@
+"""Privacy: personal data replaced, left out, weighed before release, and erased on request."""
