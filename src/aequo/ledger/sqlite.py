@@ -222,8 +222,11 @@ class SqliteStore:
 
     def rows(self, start: int, stop: int) -> list[StoredEntry]:
         """Return stored entries by index, in order."""
-        query = "SELECT id - 1, time, CAST(leaf AS BLOB), CAST(body AS BLOB) FROM entries WHERE id > ? AND id <= ?"
-        return [StoredEntry._make(row) for row in self._read(f"{query} ORDER BY id", (start, stop))]
+        query = (
+            "SELECT id - 1, CAST(time AS INTEGER), CAST(leaf AS BLOB), CAST(body AS BLOB) FROM entries "
+            "WHERE id > ? AND id <= ? ORDER BY id"
+        )
+        return [StoredEntry._make(row) for row in self._read(query, (start, stop))]
 
     def hashes(self, level: int, start: int, stop: int) -> list[bytes]:
         """Return stored hashes of the leaves or of complete subtrees."""
@@ -235,7 +238,7 @@ class SqliteStore:
     def nodes(self, level: int, start: int, stop: int) -> list[NodeRow]:
         """Return complete subtrees of one level by position, in order."""
         query = (
-            "SELECT position, CAST(hash AS BLOB), low, high FROM nodes "
+            "SELECT position, CAST(hash AS BLOB), CAST(low AS INTEGER), CAST(high AS INTEGER) FROM nodes "
             "WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
         )
         return [NodeRow._make(row) for row in self._read(query, (level, start, stop))]

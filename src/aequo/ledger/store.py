@@ -48,7 +48,7 @@ class Head:
 
 
 class StoredEntry(NamedTuple):
-    """An entry as stored. What a damaged database gives may be of any type; `verify` looks."""
+    """An entry as stored; a store gives no other types than these, whatever a damaged table holds."""
 
     position: int
     time: int

@@ -138,6 +138,10 @@ class Subtrees:
             return node_hash(self(start, middle), self(middle, stop))
         return self._complete(count.bit_length() - 1, start // count)
 
+    def root(self) -> bytes:
+        """Return the root of the tree."""
+        return root_of(self.peaks())
+
     def peaks(self) -> tuple[bytes, ...]:
         """Return the hashes of the complete subtrees, largest first."""
         return tuple(self(start, stop) for start, stop in _peaks(self.size))

@@ -1,0 +1,318 @@
+"""`verify`: every byte against the tree, the tree against every checkpoint, the checkpoints against the public key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from aequo.errors import InputError, Tampered
+from aequo.ledger.entry import Header, header, instant
+from aequo.ledger.note import Checkpoint, open_note
+from aequo.ledger.store import Head, Store, StoredEntry
+from aequo.ledger.tree import BITS, Node, Subtrees, extend, root_of
+
+__all__ = ["Problem", "Verification", "verify"]
+
+_PAGE = 4096
+_MOST = 50
+"""Problems that are listed; a ledger with more is wrong all over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    entry : int or None
+        Index of the entry, where it is one.
+    what : str
+        One sentence.
+    """
+
+    entry: int | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What `Ledger.verify` found.
+
+    Attributes
+    ----------
+    ok : bool
+        Whether nothing is wrong.
+    origin : str
+        Name of the ledger.
+    size : int
+        Entries in the tree.
+    root : str
+        Root of the tree as recomputed, in hexadecimal.
+    start : int
+        First entry that was read; those before it were taken from a trusted checkpoint.
+    problems : tuple of Problem
+        What is wrong, in the order of the entries; at most 50.
+    checkpoints : int
+        Signed checkpoints that the tree was held against.
+    witnessed : int
+        Size of the largest checkpoint that was given from outside; 0 without one. Entries after it could have been cut
+        off, with their own checkpoints, without leaving a trace here.
+    """
+
+    ok: bool
+    origin: str
+    size: int
+    root: str
+    start: int
+    problems: tuple[Problem, ...]
+    checkpoints: int
+    witnessed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def sentence(self) -> str:
+        """Return one line for people."""
+        if self.ok:
+            part = f" from {self.start}" if self.start else ""
+            return f"{self.origin}: {self.size:,} entries{part}, all as recorded; {self.checkpoints} checkpoints fit."
+        many = f", and {len(self.problems) - 1} more" if len(self.problems) > 1 else ""
+        return f"{self.origin}: not as recorded. {self.problems[0].what}{many}"
+
+
+def verify(store: Store, *, vkey: str, checkpoint: str | None = None, since: str | None = None) -> Verification:
+    """Check a ledger.
+
+    Parameters
+    ----------
+    store : Store
+        Its database.
+    vkey : str
+        Public key of its checkpoints.
+    checkpoint : str, optional
+        A checkpoint from outside.
+    since : str, optional
+        A trusted checkpoint; only entries after it are read.
+
+    Raises
+    ------
+    InputError
+        If the public key is none, or `since` is not a checkpoint of this ledger.
+    """
+    try:
+        head = store.head()
+    except Tampered as error:
+        return _failed(store, str(error))
+    run = _Run(store, head)
+    points = run.signed(vkey, checkpoint)
+    if since is not None:
+        run.begin(Checkpoint.from_text(open_note(since, vkey)))
+    start = run.size
+    try:
+        run.read([p for p in points if p.size >= start])
+        run.finish()
+    except Tampered as error:
+        run.say(None, f"{error}")
+    witnessed = Checkpoint.from_text(open_note(checkpoint, vkey)).size if checkpoint and not run.forged else 0
+    return Verification(
+        ok=not run.problems,
+        origin=str(store.meta().get("origin", "")),
+        size=head.size,
+        root=root_of(run.peaks).hex(),
+        start=start,
+        problems=tuple(run.problems[:_MOST]),
+        checkpoints=run.held,
+        witnessed=witnessed,
+    )
+
+
+def _failed(store: Store, what: str) -> Verification:
+    try:
+        origin = str(store.meta().get("origin", ""))
+    except Tampered:
+        origin = ""
+    problems = (Problem(entry=None, what=what),)
+    return Verification(
+        ok=False, origin=origin, size=0, root="", start=0, problems=problems, checkpoints=0, witnessed=0
+    )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One verification under way: the tree so far, and what was found."""
+
+    store: Store
+    head: Head
+    size: int = 0
+    peaks: tuple[bytes, ...] = ()
+    held: int = 0
+    forged: bool = False
+    problems: list[Problem] = field(default_factory=list)
+    _tail: list[int] = field(default_factory=list)
+    _sound: int = 0
+
+    def say(self, entry: int | None, what: str) -> None:
+        if len(self.problems) <= _MOST:
+            self.problems.append(Problem(entry=entry, what=what))
+
+    # -- checkpoints --------------------------------------------------------------------------------------------------
+
+    def signed(self, vkey: str, outside: str | None) -> list[Checkpoint]:
+        """Return the checkpoints to hold the tree against, by size, and say which are not what they should be."""
+        origin = self.store.meta().get("origin", "")
+        points = []
+        given = [(f"the checkpoint kept for {size} entries", note) for size, note in self.store.checkpoints()]
+        if self.head.note is not None:
+            given.append(("the newest checkpoint", self.head.note))
+        if outside is not None:
+            given.append(("the checkpoint given", outside))
+        for name, note in given:
+            try:
+                point = Checkpoint.from_text(open_note(note, vkey))
+            except (Tampered, InputError, TypeError, AttributeError) as error:
+                self.say(None, f"{name} cannot be trusted: {error}")
+                self.forged = self.forged or note is outside
+                continue
+            if point.origin != origin:
+                self.say(None, f"{name} is of the ledger {point.origin!r}, and this one says it is {origin!r}.")
+            elif point.size > self.head.size:
+                self.say(
+                    self.head.size,
+                    f"{name} is on {point.size} entries and the ledger has {self.head.size}: it was cut or set back.",
+                )
+            else:
+                points.append(point)
+        if self.head.note is None and self.head.size and not points:
+            self.say(None, "no checkpoint was ever signed: nothing vouches for the entries.")
+        return sorted(points, key=lambda p: p.size)
+
+    def begin(self, trusted: Checkpoint) -> None:
+        """Start after a checkpoint, from stored hashes that its root vouches for."""
+        if trusted.size > self.head.size:
+            raise InputError(f"the checkpoint is on {trusted.size} entries and the ledger has {self.head.size}.")
+        try:
+            peaks = Subtrees(self.store.hashes, trusted.size).peaks()
+        except InputError:
+            peaks = ()
+        if root_of(peaks) != trusted.root:
+            raise InputError("the stored tree does not lead to the trusted checkpoint; verify from the beginning.")
+        self.size, self.peaks, self._sound = trusted.size, peaks, trusted.size
+        first = self.size - self.size % (1 << BITS)
+        self._tail = [row.time for row in self.store.rows(first, self.size)]
+
+    # -- entries ------------------------------------------------------------------------------------------------------
+
+    def read(self, points: Sequence[Checkpoint]) -> None:
+        """Read all entries, in pages that end where a checkpoint is to be checked."""
+        waiting = list(points)
+        while True:
+            while waiting and waiting[0].size == self.size:
+                self._hold(waiting.pop(0))
+            stop = min(self.head.size, self.size + _PAGE, waiting[0].size if waiting else self.head.size)
+            if stop == self.size:
+                return
+            rows = self._present(self.store.rows(self.size, stop), stop)
+            if rows is None:
+                return
+            leaves = self._sound_leaves(rows)
+            self._people(rows, stop)
+            before = self.size
+            self.size, self.peaks, completed = extend(self.size, self.peaks, leaves)
+            self._nodes(before, completed, [row.time for row in rows])
+
+    def _hold(self, point: Checkpoint) -> None:
+        if point.root == root_of(self.peaks):
+            self.held += 1
+            self._sound = point.size
+            return
+        last = point.size - 1
+        where = f"entry {last} is" if last == self._sound else f"of the entries {self._sound} to {last} one or more are"
+        self.say(self._sound, f"{where} not what was signed: the tree does not lead to the checkpoint's root.")
+
+    def _present(self, rows: list[StoredEntry], stop: int) -> list[StoredEntry] | None:
+        """Return the rows if none is missing, else say which is."""
+        for expected, row in zip(range(self.size, stop), rows, strict=False):
+            if row.position != expected:
+                self.say(expected, f"entry {expected} is missing.")
+                return None
+        if len(rows) < stop - self.size:
+            first = self.size + len(rows)
+            last = self.head.size - 1
+            what = f"entry {first} is missing." if first == last else f"the entries from {first} on are missing."
+            self.say(first, what)
+            return None
+        return rows
+
+    def _sound_leaves(self, rows: Sequence[StoredEntry]) -> list[bytes]:
+        """Return the stored leaf hashes, and say which do not fit their bytes."""
+        leaves = [row.leaf for row in rows]
+        made = [sha256(b"\x00" + row.body).digest() for row in rows]
+        if made == leaves:
+            return leaves
+        for i, row in enumerate(rows):
+            if made[i] != leaves[i]:
+                self.say(row.position, f"entry {row.position} was changed: its bytes do not fit its hash.")
+                if len(leaves[i]) != 32:
+                    leaves[i] = made[i]
+        return leaves
+
+    def _people(self, rows: Sequence[StoredEntry], stop: int) -> None:
+        """Hold the columns beside the bytes against the bytes."""
+        listed = self.store.subject_rows(self.size, stop)
+        said: list[tuple[int, bytes]] = []
+        seen = (-1, "")
+        for row in rows:
+            try:
+                head: Header = header(row.body)
+            except (msgspec.MsgspecError, TypeError, RecursionError, UnicodeError):
+                self.say(row.position, f"entry {row.position} is no entry: its bytes cannot be read.")
+                continue
+            if row.time != seen[0]:
+                seen = (row.time, instant(row.time) if abs(row.time) < 2**56 else "")
+            if head.time != seen[1]:
+                self.say(row.position, f"the time beside entry {row.position} is not the time in it.")
+            if head.subject is not None:
+                said.append((row.position, bytes.fromhex(head.subject)))
+        if said != [(index, subject) for index, subject in listed]:
+            wrong = sorted(set(said) ^ set(listed))
+            index = wrong[0][0] if wrong else None
+            self.say(index, f"the list of persons does not fit entry {index}: their data would not be found.")
+
+    def _nodes(self, before: int, completed: Sequence[Node], times: Sequence[int]) -> None:
+        """Hold the stored hashes of subtrees against the recomputed ones."""
+        width = 1 << BITS
+        self._tail += times
+        for level in sorted({level for level, _, _ in completed}):
+            made = {position: digest for at, position, digest in completed if at == level}
+            stored = {n.position: n for n in self.store.nodes(level, min(made), max(made) + 1)}
+            for position, digest in made.items():
+                node = stored.get(position)
+                if node is None or node.hash != digest:
+                    first = position << level
+                    what = "is gone" if node is None else "does not fit them"
+                    self.say(first, f"the stored hash over the entries {first} to {first + (1 << level) - 1} {what}.")
+                elif level == BITS:
+                    part = self._tail[position * width - (before - before % width) :][:width]
+                    if (node.low, node.high) != (min(part), max(part)):
+                        self.say(position * width, f"the stored period from entry {position * width} on is not theirs.")
+                else:
+                    below = self.store.nodes(level - BITS, position << BITS, (position + 1) << BITS)
+                    if (node.low, node.high) != (min(n.low for n in below), max(n.high for n in below)):
+                        self.say(
+                            position << level, f"the stored period from entry {position << level} on is not theirs."
+                        )
+        kept = self.size % width
+        self._tail = self._tail[-kept:] if kept else []
+
+    def finish(self) -> None:
+        """Hold the end against the head of the tree."""
+        if self.size == self.head.size and self.peaks != self.head.peaks:
+            self.say(self._sound, f"the tree over the entries from {self._sound} on is not the one that was recorded.")
+        for stray in self.store.strays():
+            self.say(self.head.size, f"{stray}: aequo did not record them.")
