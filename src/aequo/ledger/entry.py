@@ -15,6 +15,7 @@ import datetime as dt
 import math
 import os
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -50,6 +51,7 @@ MOST_BYTES = 16 * 2**20
 MOST_DEEP = 200
 """An event that nests deeper is refused: not every reader of JSON could read it back."""
 
+_POOL = 256
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _ENCODER = msgspec.json.Encoder()
@@ -82,8 +84,7 @@ class Header(msgspec.Struct, frozen=True, gc=False):
 _HEADER = msgspec.json.Decoder(Header)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger answers when an entry is durable.
 
     Attributes
@@ -179,16 +180,26 @@ def instant(time: int) -> str:
     >>> instant(1_500_000)
     '1970-01-01T00:00:01.500000Z'
     """
-    return (_EPOCH + dt.timedelta(microseconds=time)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (_EPOCH + dt.timedelta(microseconds=time)).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
+_pool: deque[str] = deque()  # one call to the system gives ids for many entries
+os.register_at_fork(after_in_child=_pool.clear)
+
+
 def fresh_ids(count: int) -> list[str]:
     """Return random ids of 128 bits, as 32 hexadecimal digits each."""
-    text = os.urandom(16 * count).hex()
-    return [text[i : i + 32] for i in range(0, 32 * count, 32)]
+    found: list[str] = []
+    while len(found) < count:
+        try:
+            found.append(_pool.popleft())
+        except IndexError:
+            text = os.urandom(16 * _POOL).hex()
+            _pool.extend(text[i : i + 32] for i in range(0, 32 * _POOL, 32))
+    return found
 
 
 def kind_of(event: object) -> str:

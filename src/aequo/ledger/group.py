@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from aequo.errors import LedgerError
 from aequo.ledger.entry import Row
 from aequo.ledger.store import PersonKey
 
 __all__ = ["Group", "Waiting"]
+
+_PATIENCE = 0.005
+_GLANCE = 0.00002
+"""Seconds: the longest that a leader waits for others to join, and between two looks."""
 
 
 class Waiting:
@@ -27,7 +33,7 @@ class Waiting:
         New keys that they are sealed with.
     """
 
-    __slots__ = ("again", "can_lead", "error", "finished", "indices", "keys", "notify", "promoted", "rows")
+    __slots__ = ("again", "error", "finished", "future", "indices", "keys", "promoted", "rows", "woken")
 
     def __init__(self, rows: Sequence[Row], keys: Sequence[PersonKey]) -> None:
         self.rows = rows
@@ -36,17 +42,10 @@ class Waiting:
         self.error: BaseException | None = None
         self.again = False  # a key changed meanwhile: seal once more
         self.finished = False
-        self.can_lead = False  # a thread that waits can; a coroutine would hold up its loop
         self.promoted = False
-        self.notify: Callable[[], object] | None = None
-
-    def finish(self, error: BaseException | None = None) -> None:
-        """Tell whoever waits that it is over."""
-        if not self.finished:
-            self.finished = True
-            self.error = self.error or error
-            if self.notify is not None:
-                self.notify()
+        # A thread waits for the lock to be released, a coroutine for its future.
+        self.woken: threading.Lock | None = None
+        self.future: asyncio.Future[None] | None = None
 
 
 class Group:
@@ -63,16 +62,18 @@ class Group:
         self._mutex = threading.Lock()
         self._queue: list[Waiting] = []
         self._led = False
+        self._usual = 1  # how many took part lately
+        self._took = 0.0  # seconds that writing took lately
 
     def run(self, waiting: Waiting) -> None:
         """Store and wait for it; raises what went wrong."""
-        woken = threading.Event()
-        waiting.notify, waiting.can_lead = woken.set, True
+        waiting.woken = threading.Lock()
+        waiting.woken.acquire()
         if self._join(waiting):
             self._lead()
         else:
             try:
-                woken.wait()
+                waiting.woken.acquire()
             except BaseException:  # Ctrl-C: whoever waited must not leave with the lead in hand
                 self._leave(waiting)
                 raise
@@ -83,21 +84,11 @@ class Group:
 
     async def run_async(self, waiting: Waiting) -> None:
         """Store and wait for it without holding up the event loop; raises what went wrong."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-
-        def done() -> None:
-            if not future.done():  # it may have been cancelled
-                future.set_result(None)
-
-        def notify() -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(done)
-
-        waiting.notify = notify
+        waiting.future = asyncio.get_running_loop().create_future()
         if self._join(waiting):
-            self._in_thread()
-        await future
+            # After the coroutines that are ready now, so that they take part.
+            asyncio.get_running_loop().call_soon(self._in_thread)
+        await waiting.future
         if waiting.error is not None:
             raise waiting.error
 
@@ -123,32 +114,65 @@ class Group:
         finally:
             self._hand_over()
 
-    def _write(self) -> None:
+    def _gather(self) -> list[Waiting]:
+        """Wait a moment for those who took part lately: alone, the first to come back would write for itself."""
+        patience = time.monotonic() + min(self._took / 2, _PATIENCE)
+        while len(self._queue) < self._usual and time.monotonic() < patience:
+            time.sleep(_GLANCE)
         with self._mutex:
             batch, self._queue = self._queue, []
+        return batch
+
+    def _write(self) -> None:
+        batch = self._gather()
+        error: BaseException | None = None
+        start = time.monotonic()
         try:
             self._commit(batch)
-        except BaseException as error:
-            failed = error if isinstance(error, Exception) else LedgerError("the writing was interrupted.")
+        except Exception as failure:  # noqa: BLE001 - everyone who waits is told, and raises it
+            error = failure
+        except BaseException:
+            error = LedgerError("the writing was interrupted.")
+            raise
+        finally:
             for waiting in batch:
-                waiting.finish(failed)
-            if not isinstance(error, Exception):
-                raise
-        for waiting in batch:
-            waiting.finish()
+                waiting.error, waiting.finished = error, True
+            self._took = time.monotonic() - start
+            self._usual = len(batch) + len(self._queue)
+            _wake(batch)
 
     def _hand_over(self) -> None:
         with self._mutex:
-            following = next((w for w in self._queue if w.can_lead), None)
+            following = next((w for w in self._queue if w.woken is not None), None)
             if following is not None:
                 following.promoted = True
             elif not self._queue:
                 self._led = False
                 return
-        if following is not None and following.notify is not None:
-            following.notify()
-        else:  # only coroutines wait
+        if following is not None and following.woken is not None:
+            following.woken.release()
+        else:  # only coroutines wait, and they would hold up their loop
             self._in_thread()
 
     def _in_thread(self) -> None:
         threading.Thread(target=self._lead, name="aequo-ledger", daemon=True).start()
+
+
+def _wake(batch: Iterable[Waiting]) -> None:
+    """Tell those who wait; a loop is called once, however many of its coroutines wait."""
+    loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for waiting in batch:
+        if waiting.woken is not None:
+            if not waiting.promoted:
+                waiting.woken.release()
+        elif waiting.future is not None:
+            loops.setdefault(waiting.future.get_loop(), []).append(waiting.future)
+    for loop, futures in loops.items():
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, futures)
+
+
+def _settle(futures: Iterable[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():  # it may have been cancelled
+            future.set_result(None)
