@@ -17,10 +17,11 @@ from typing import Any
 
 from aequo.errors import LedgerError, OutputError, Tampered
 from aequo.ledger.entry import Row
+from aequo.ledger.growth import grow
 from aequo.ledger.store import Changed, Head, NodeRow, PersonKey, Sign, StoredEntry
-from aequo.ledger.tree import BITS, extend, root_of
+from aequo.ledger.tree import BITS, root_of
 
-__all__ = ["SqliteStore", "keys_path", "node_times"]
+__all__ = ["SqliteStore", "keys_path"]
 
 _ENTRIES = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -194,19 +195,16 @@ class SqliteStore:
     def _extend(
         self, db: sqlite3.Connection, head: Head, rows: Sequence[Row], low: int, high: int, sign: Sign | None
     ) -> None:
-        size, peaks, completed = extend(head.size, head.peaks, [row.leaf for row in rows])
-        if completed:
-            times = node_times(head.size, [row.time for row in rows], low, high)
-            for level, position, digest in completed:
-                span = times.get(position) if level == BITS else self._span(db, level, position)
-                db.execute("INSERT INTO nodes VALUES(?, ?, ?, ?, ?)", (level, position, digest, *(span or (0, 0))))
-        tail = [row.time for row in rows[-(size % (1 << BITS)) :]] if size % (1 << BITS) else []
-        if len(rows) < size % (1 << BITS):  # the unfinished block began before these rows
-            tail += [low, high]
-        note = sign(size, root_of(peaks)) if sign is not None else None
+        grown = grow(head.size, head.peaks, low, high, [row.leaf for row in rows], [row.time for row in rows])
+        insert = "INSERT INTO nodes VALUES(?, ?, ?, ?, ?)"
+        if grown.blocks:
+            db.executemany(insert, [(BITS, *block) for block in grown.blocks])
+        for level, position, digest in grown.above:
+            db.execute(insert, (level, position, digest, *self._span(db, level, position)))
+        note = sign(grown.size, root_of(grown.peaks)) if sign is not None else None
         db.execute(
             "UPDATE head SET size = ?, peaks = ?, low = ?, high = ?, note = coalesce(?, note)",
-            (size, b"".join(peaks), min(tail, default=0), max(tail, default=0), note),
+            (grown.size, b"".join(grown.peaks), grown.low, grown.high, note),
         )
 
     @staticmethod
@@ -366,33 +364,6 @@ class SqliteStore:
     def holds(self) -> dict[bytes, int]:
         """Return persons under a legal hold, and since when."""
         return dict(self._read_keys("SELECT subject, time FROM holds"))
-
-
-def node_times(size: int, times: Sequence[int], low: int, high: int) -> dict[int, tuple[int, int]]:
-    """Return earliest and latest time of each block of 256 entries that becomes complete.
-
-    Parameters
-    ----------
-    size : int
-        Entries before.
-    times : sequence of int
-        Of the entries that are appended.
-    low, high : int
-        Earliest and latest time of the unfinished block, where there is one.
-
-    Examples
-    --------
-    >>> node_times(255, [7, 9], 3, 5)
-    {0: (3, 7)}
-    """
-    found: dict[int, tuple[int, int]] = {}
-    width = 1 << BITS
-    for block in range(size >> BITS, (size + len(times)) >> BITS):
-        part = list(times[max(0, block * width - size) : (block + 1) * width - size])
-        if block * width < size:
-            part += [low, high]
-        found[block] = (min(part), max(part))
-    return found
 
 
 def _connect(path: Path) -> sqlite3.Connection:
