@@ -31,6 +31,20 @@ def shares(draw: st.DrawFn) -> dict[str, float]:
 
 
 @st.composite
+def ledgers(draw: st.DrawFn) -> dict[str, Any]:
+    days = draw(st.integers(1, 10**6))
+    return {
+        "url": draw(st.none() | TEXT.filter(bool).map(lambda t: f"sqlite:///{t}".partition("?")[0])
+                    .filter(lambda u: u != "sqlite:///") | st.just("postgresql://me@host:5432/decisions")),
+        "key": draw(st.none() | st.just("env:AEQUO_KEY") | COLUMN.map(lambda t: f"file:{t}")),
+        "origin": draw(st.none() | st.sampled_from(["example.com/loans", "kredite/zürich"])),
+        "inputs": draw(st.sampled_from(["digest", "keep"])),
+        "retention_days": days,
+        "retention_reason": draw(COLUMN if days < 183 else TEXT),
+    }  # fmt: skip
+
+
+@st.composite
 def policies(draw: st.DrawFn) -> Policy:
     columns = draw(st.lists(COLUMN, max_size=9, unique=True))
     groups, rest = columns[: len(columns) // 2], columns[len(columns) // 2 :]
@@ -63,6 +77,7 @@ def policies(draw: st.DrawFn) -> Policy:
             "seed": draw(st.integers(0, 2**32 - 1)),
         },
         privacy={"suppress_below": draw(st.integers(0, 10**9))},
+        ledger=draw(ledgers()),
         limits=draw(st.dictionaries(st.sampled_from(sorted(LIMITS)), st.floats(0.5, 1))
                     .map(lambda d: {k: min(v, LIMITS[k].high) for k, v in d.items()})),
     )  # fmt: skip
@@ -158,6 +173,19 @@ def test_the_defaults_are_the_published_thresholds() -> None:
     assert policy.data.missing == ("",)
 
 
+def test_a_ledger_is_kept_for_six_months_unless_the_policy_says_why_not() -> None:
+    assert Policy().ledger.retention_days == 183
+    short = Policy.parse('[ledger]\nretention_days = 30\nretention_reason = "the court of Z. told us to"')
+    assert short.ledger.retention_days == 30
+
+
+def test_a_key_that_stands_in_a_policy_is_not_shown_when_it_is_refused() -> None:
+    for value in ("c2VjcmV0", "hex:736563726574", "file", 736563726574):
+        with pytest.raises(PolicyError) as caught:
+            Policy(ledger={"key": value})
+        assert "736563726574" not in str(caught.value) and "c2VjcmV0" not in str(caught.value)
+
+
 def test_values_of_groups_and_labels_are_canonical() -> None:
     text = """
     data.favourable = 1.0
@@ -205,7 +233,7 @@ def test_the_written_file_explains_every_key() -> None:
 REFUSED = {
     'x = 1':
         "1: there is no section or key 'x' here. There are: required, system, data, groups, statistics, privacy, "
-        "limits.",
+        "ledger, limits.",
     '\n[grops]\n': "2: there is no section or key 'grops' here. Did you mean 'groups'?",
     'label = "y"': "1: there is no section or key 'label' here. It belongs below [data].",
     'data = 3': "1: data is 3, expected a section [data] with its keys below it.",
@@ -256,6 +284,26 @@ REFUSED = {
     '[statistics]\nseed = -1': "2: statistics.seed is -1, expected a whole number from 0 to 4,294,967,295.",
     '[privacy]\nsuppress_below = -5':
         "2: privacy.suppress_below is -5, expected a whole number from 0 to 1,000,000,000.",
+    '[ledger]\nurl = "decisions.db"':
+        "2: ledger.url is 'decisions.db', expected a url such as sqlite:///ledger.db or "
+        "postgresql://user@host/database.",
+    '[ledger]\nurl = "postgresql://me:hunter2@host/db"':
+        "2: ledger.url holds a password, expected a url without one: leave it to PGPASSWORD or ~/.pgpass.",
+    '[ledger]\nurl = "postgresql://host/db?password=hunter2"':
+        "2: ledger.url holds a password, expected a url without one: leave it to PGPASSWORD or ~/.pgpass.",
+    '[ledger]\nkey = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI="':
+        "2: ledger.key names no place of a key, expected file:PATH or env:NAME; the key itself does not belong in a "
+        "policy.",
+    '[ledger]\nkey = "file:"':
+        "2: ledger.key names no place of a key, expected file:PATH or env:NAME; the key itself does not belong in a "
+        "policy.",
+    '[ledger]\norigin = "our loans"':
+        "2: ledger.origin is 'our loans', expected a name without blanks and plus signs, such as example.com/loans.",
+    '[ledger]\ninputs = "all"': "2: ledger.inputs is 'all', expected 'digest' or 'keep'.",
+    '[ledger]\nretention_days = 0': "2: ledger.retention_days is 0, expected a whole number from 1 to 1,000,000.",
+    '[ledger]\nretention_days = 30':
+        "2: ledger.retention_days is 30, and fewer than 183 (six months) need a reason: say it in "
+        "ledger.retention_reason.",
     '[limits]\nproxies = 0.3': "2: limits.proxies is 0.3, expected a number from 0.5 to 1.",
     '[limits]\ndemographic_parity = -0.1': "2: limits.demographic_parity is -0.1, expected a number from 0 to 1.",
     '[limits]\nerror_parity = -1': "2: limits.error_parity is -1, expected a number from 0 up.",
@@ -281,7 +329,7 @@ def test_what_a_policy_cannot_mean_is_refused_with_its_line(text: str) -> None:
     with pytest.raises(PolicyError) as caught:
         Policy.parse(text, source="p.toml")
     assert str(caught.value) == f"p.toml:{REFUSED[text]}"
-    with pytest.raises(ValueError, match=r"TOML|expected|names|no key|no section|sum"):
+    with pytest.raises(ValueError, match=r"TOML|expected|names|no key|no section|sum|reason"):
         Policy.parse(text.replace("\n", "\r\n"))
 
 

@@ -14,26 +14,20 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, cast
 
 from aequo.core.limits import CHECKS, LIMITS, REQUIRED, Limit
-from aequo.core.reading import (
-    Frozen,
-    known,
-    read_choice,
-    read_columns,
-    read_limits,
-    read_missing,
-    read_number,
-    read_optional_column,
-    read_optional_level,
-    read_optional_number,
-    read_population,
-    read_reference,
-    read_required,
-    read_table,
-    read_text,
-    read_whole,
+from aequo.core.reading import Frozen, known, read_limits, read_required, read_table
+from aequo.core.sections import (
+    DataPolicy,
+    GroupsPolicy,
+    LedgerPolicy,
+    PrivacyPolicy,
+    Section,
+    StatisticsPolicy,
+    SystemPolicy,
+    item,
+    rule,
 )
 from aequo.core.toml import KeyPath, key_lines, toml_value
 from aequo.errors import PolicyError, did_you_mean
@@ -46,6 +40,7 @@ __all__ = [
     "DataPolicy",
     "Frozen",
     "GroupsPolicy",
+    "LedgerPolicy",
     "Limit",
     "Policy",
     "PrivacyPolicy",
@@ -60,169 +55,10 @@ MAX_BYTES = 1_000_000
 """A larger file is no policy, and is not read to its end."""
 
 
-def _rule(read: Callable[[KeyPath, object], object], about: str) -> dict[str, object]:
-    return {"read": read, "about": about}
-
-
-def _key(default: Any, read: Callable[[KeyPath, object], object], about: str) -> Any:
-    return field(default=default, metadata=_rule(read, about))
-
-
-class _Section:
-    """Reads each field by its rule when a section is made, so that no wrong section exists."""
-
-    __slots__ = ()
-    section: ClassVar[str] = ""
-
-    def __post_init__(self) -> None:
-        for f in dataclasses.fields(cast(Any, self)):
-            key = (self.section, f.name) if self.section else (f.name,)
-            object.__setattr__(self, f.name, f.metadata["read"](key, getattr(self, f.name)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemPolicy(_Section):
-    """``[system]``: what is assessed and whom it affects.
-
-    Attributes
-    ----------
-    name, purpose, people : str
-        Name of the system, what it decides, and who lives with its decisions.
-    """
-
-    section: ClassVar[str] = "system"
-    name: str = _key("", read_text, "name of the system")
-    purpose: str = _key("", read_text, "what it decides, and why")
-    people: str = _key("", read_text, "who is affected by its decisions")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataPolicy(_Section):
-    """``[data]``: which columns mean what.
-
-    Attributes
-    ----------
-    label, prediction, score, weight : str or None
-        Columns with the outcome, the system's decision, its score in 0..1, and row weights.
-    favourable : str or None
-        The label that is good for the person, as canonical text (`aequo.core.levels.level`).
-    threshold : float or None
-        Scores from here on are favourable decisions, 0..1.
-    task : {"auto", "binary", "multiclass", "regression"}
-        Kind of outcome.
-    missing : tuple of str
-        Texts that mean "no value".
-    """
-
-    section: ClassVar[str] = "data"
-    label: str | None = _key(None, read_optional_column, "column with the outcome")
-    favourable: str | None = _key(None, read_optional_level, "the outcome that is good for the person")
-    prediction: str | None = _key(None, read_optional_column, "column with the system's decision")
-    score: str | None = _key(None, read_optional_column, "column with the system's score, 0 to 1")
-    threshold: float | None = _key(
-        None, read_optional_number(0, 1, "a number from 0 to 1"), "scores from here on are favourable decisions, 0 to 1"
-    )
-    weight: str | None = _key(None, read_optional_column, "column with row weights")
-    task: Literal["auto", "binary", "multiclass", "regression"] = _key(
-        "auto", read_choice("auto", "binary", "multiclass", "regression"), "auto, binary, multiclass or regression"
-    )
-    missing: tuple[str, ...] = _key(("",), read_missing, "texts that mean: no value")
-
-    def __post_init__(self) -> None:
-        _Section.__post_init__(self)
-        for role in ("prediction", "score", "weight"):
-            if self.label is not None and getattr(self, role) == self.label:
-                message = f"data.{role} names {self.label!r}, which is the label."
-                raise PolicyError(message, key=("data", role))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupsPolicy(_Section):
-    """``[groups]``: between whom fairness is asked for.
-
-    Attributes
-    ----------
-    columns, controls : tuple of str
-        Columns whose groups are compared, and columns that comparisons are also made within.
-    reference : mapping of str to str
-        Column to the group that others are compared with; where absent, the largest group.
-    intersections : {"advisory", "required", "off"}
-        Whether crossed columns are judged, and whether the verdict depends on them.
-    min_size : int
-        Groups with fewer rows behind a number take no part in comparisons.
-    max_groups : int
-        A column with more groups is refused: it looks like an identifier.
-    population : mapping of str to mapping of str to float
-        Column to group to its share of the population that the system serves; shares sum to 1.
-    """
-
-    section: ClassVar[str] = "groups"
-    columns: tuple[str, ...] = _key((), read_columns, "columns whose groups are compared")
-    controls: tuple[str, ...] = _key((), read_columns, "columns within which comparisons are repeated")
-    intersections: Literal["advisory", "required", "off"] = _key(
-        "advisory", read_choice("advisory", "required", "off"), "crossed groups: advisory, required or off"
-    )
-    min_size: int = _key(20, read_whole(1, 10**9), "groups with fewer rows take no part in comparisons")
-    max_groups: int = _key(1000, read_whole(1, 10**6), "a column with more groups is refused as an identifier")
-    reference: Mapping[str, str] = _key(Frozen(), read_reference, "column = group that others are compared with")
-    population: Mapping[str, Mapping[str, float]] = _key(
-        Frozen(), read_population, "column = shares of its groups among the people served; they sum to 1"
-    )
-
-    def __post_init__(self) -> None:
-        _Section.__post_init__(self)
-        for index, name in enumerate(self.controls):
-            if name in self.columns:
-                message = f"groups.controls names {name!r}, which is in groups.columns too."
-                raise PolicyError(message, key=("groups", "controls", index))
-        for role in ("reference", "population"):
-            for column in getattr(self, role):
-                if self.columns and column not in self.columns:
-                    hint = did_you_mean(column, self.columns)
-                    message = f"groups.{role} names {column!r}, which is not in groups.columns.{hint}"
-                    raise PolicyError(message, key=("groups", role, column))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatisticsPolicy(_Section):
-    """``[statistics]``: how sure a verdict must be.
-
-    Attributes
-    ----------
-    confidence : float
-        Level of the intervals, 0.5 to 0.9999.
-    multiplicity : {"holm", "none"}
-        Correction for judging many things at once.
-    seed : int
-        Of everything random.
-    """
-
-    section: ClassVar[str] = "statistics"
-    confidence: float = _key(0.95, read_number(0.5, 0.9999, "a number from 0.5 to 0.9999"), "level of the intervals")
-    multiplicity: Literal["holm", "none"] = _key(
-        "holm", read_choice("holm", "none"), "correction for judging many things at once: holm or none"
-    )
-    seed: int = _key(0, read_whole(0, 2**32 - 1), "of everything random")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrivacyPolicy(_Section):
-    """``[privacy]``: what may leave the machine.
-
-    Attributes
-    ----------
-    suppress_below : int
-        Numbers about fewer people than this are withheld; 0 publishes all.
-    """
-
-    section: ClassVar[str] = "privacy"
-    suppress_below: int = _key(5, read_whole(0, 10**9), "numbers about fewer people are withheld; 0 publishes all")
-
-
-def _read_section(kind: type[_Section]) -> Callable[[KeyPath, object], _Section]:
+def _read_section(kind: type[Section]) -> Callable[[KeyPath, object], Section]:
     names = [f.name for f in dataclasses.fields(cast(Any, kind))]
 
-    def read(key: KeyPath, value: object) -> _Section:
+    def read(key: KeyPath, value: object) -> Section:
         if isinstance(value, kind):
             return value
         table = read_table(key, value, f"a section [{kind.section}] with its keys below it")
@@ -236,15 +72,16 @@ def _read_section(kind: type[_Section]) -> Callable[[KeyPath, object], _Section]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy(_Section):
+class Policy(Section):
     """What an assessment is held against.
 
     Attributes
     ----------
     required : tuple of str
         Ids of the checks that the verdict depends on, such as ``"demographic-parity"``.
-    system, data, groups, statistics, privacy : sections
-        `SystemPolicy`, `DataPolicy`, `GroupsPolicy`, `StatisticsPolicy`, `PrivacyPolicy`; or mappings with their keys.
+    system, data, groups, statistics, privacy, ledger : sections
+        `SystemPolicy`, `DataPolicy`, `GroupsPolicy`, `StatisticsPolicy`, `PrivacyPolicy`, `LedgerPolicy`; or mappings
+        with their keys.
     limits : mapping of str to float
         Limit of each check, all of `LIMITS`; those not given have their default.
 
@@ -263,24 +100,25 @@ class Policy(_Section):
     aequo.errors.PolicyError: statistics.confidence is 95, expected a number from 0.5 to 0.9999 (write 0.95 for 95 %).
     """
 
-    required: tuple[str, ...] = _key(REQUIRED, read_required, "checks that the verdict depends on")
-    system: SystemPolicy = field(
-        default=SystemPolicy(), metadata=_rule(_read_section(SystemPolicy), "what is assessed")
-    )
-    data: DataPolicy = field(default=DataPolicy(), metadata=_rule(_read_section(DataPolicy), "which columns mean what"))
+    required: tuple[str, ...] = item(REQUIRED, read_required, "checks that the verdict depends on")
+    system: SystemPolicy = field(default=SystemPolicy(), metadata=rule(_read_section(SystemPolicy), "what is assessed"))
+    data: DataPolicy = field(default=DataPolicy(), metadata=rule(_read_section(DataPolicy), "which columns mean what"))
     groups: GroupsPolicy = field(
-        default=GroupsPolicy(), metadata=_rule(_read_section(GroupsPolicy), "between whom fairness is asked for")
+        default=GroupsPolicy(), metadata=rule(_read_section(GroupsPolicy), "between whom fairness is asked for")
     )
     statistics: StatisticsPolicy = field(
-        default=StatisticsPolicy(), metadata=_rule(_read_section(StatisticsPolicy), "how sure a verdict must be")
+        default=StatisticsPolicy(), metadata=rule(_read_section(StatisticsPolicy), "how sure a verdict must be")
     )
     privacy: PrivacyPolicy = field(
-        default=PrivacyPolicy(), metadata=_rule(_read_section(PrivacyPolicy), "what may leave the machine")
+        default=PrivacyPolicy(), metadata=rule(_read_section(PrivacyPolicy), "what may leave the machine")
     )
-    limits: Mapping[str, float] = _key(Frozen(), read_limits, "what each check is held against")
+    ledger: LedgerPolicy = field(
+        default=LedgerPolicy(), metadata=rule(_read_section(LedgerPolicy), "where decisions are recorded")
+    )
+    limits: Mapping[str, float] = item(Frozen(), read_limits, "what each check is held against")
 
     def __post_init__(self) -> None:
-        _Section.__post_init__(self)
+        Section.__post_init__(self)
         for role in ("label", "prediction", "score", "weight"):
             name = getattr(self.data, role)
             for part in ("columns", "controls"):

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeVar, cast
+from urllib.parse import parse_qs, urlsplit
 
 from aequo.core.levels import level, sort_levels
 from aequo.core.limits import CHECKS, LIMITS, UNBOUNDED
@@ -23,6 +24,8 @@ __all__ = [
     "read_column",
     "read_columns",
     "read_each",
+    "read_key_source",
+    "read_ledger_url",
     "read_level",
     "read_limits",
     "read_missing",
@@ -30,6 +33,7 @@ __all__ = [
     "read_optional_column",
     "read_optional_level",
     "read_optional_number",
+    "read_origin",
     "read_population",
     "read_reference",
     "read_required",
@@ -282,6 +286,51 @@ def read_required(key: KeyPath, value: object) -> tuple[str, ...]:
         if name in names[:index]:
             raise PolicyError(f"{_dotted(key)} names {name!r} twice.", key=(*key, index))
     return names
+
+
+def read_ledger_url(key: KeyPath, value: object) -> str | None:
+    """Read where a ledger is, or None. A password is refused: a policy is shown in every report."""
+    if value is None:
+        return None
+    expected = "a url such as sqlite:///ledger.db or postgresql://user@host/database"
+    text = read_text(key, value)
+    try:
+        parts = urlsplit(text)
+        secret = parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
+    except ValueError:
+        raise PolicyError(f"{_dotted(key)} is no url, expected {expected}.", key=key) from None
+    if secret:
+        raise PolicyError(
+            f"{_dotted(key)} holds a password, expected a url without one: leave it to PGPASSWORD or ~/.pgpass.",
+            key=key,
+        )
+    if not text.startswith(("sqlite:///", "postgresql://", "postgres://")) or text == "sqlite:///":
+        raise _wrong(key, value, expected)
+    return text
+
+
+def read_key_source(key: KeyPath, value: object) -> str | None:
+    """Read where a key is, or None. What may be the key itself is refused and not shown."""
+    if value is None:
+        return None
+    kind, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind not in ("file", "env") or not rest.strip():
+        raise PolicyError(
+            f"{_dotted(key)} names no place of a key, expected file:PATH or env:NAME; the key itself does not belong "
+            "in a policy.",
+            key=key,
+        )
+    return read_text(key, value)
+
+
+def read_origin(key: KeyPath, value: object) -> str | None:
+    """Read the name of a ledger, or None."""
+    if value is None:
+        return None
+    text = read_text(key, value)
+    if not text or "+" in text or any(c.isspace() or not c.isprintable() for c in text):
+        raise _wrong(key, value, "a name without blanks and plus signs, such as example.com/loans")
+    return text
 
 
 def known(names: Mapping[str, object] | tuple[str, ...]) -> str:
