@@ -12,6 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,14 @@ CREATE TABLE people(subject BLOB PRIMARY KEY, key_id BLOB NOT NULL, wrapped BLOB
 CREATE TABLE destroyed(subject BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE holds(subject BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+_INSERT = """
+INSERT INTO entries SELECT ?1 + key, CAST(substr(?2, 17 * key + 1, 17) AS INTEGER), substr(?3, 32 * key + 1, 32),
+    substr(?4, value, CAST(substr(?5, 9 * key + 1, 9) AS INTEGER)) FROM json_each(?6)
+"""
+"""Rows cut out of a few long values: one statement takes half the time of one a row."""
+
+_AT_ONCE, _MOST_AT_ONCE = 5000, 2**27
 
 _WAIT = 60.0
 """Seconds to wait for another process's transaction."""
@@ -182,10 +191,8 @@ class SqliteStore:
                         "`aequo ledger verify` says more. Nothing was recorded."
                     )
                 first = head.size + 1
-                db.executemany(
-                    "INSERT INTO entries VALUES(?, ?, ?, ?)",
-                    [(first + i, row.time, row.leaf, row.body) for i, row in enumerate(rows)],
-                )
+                for start in range(0, len(rows), _AT_ONCE):
+                    _insert(db, first + start, rows[start : start + _AT_ONCE])
                 people = [(row.subject, first + i) for i, row in enumerate(rows) if row.subject is not None]
                 if people:
                     db.executemany("INSERT INTO subjects VALUES(?, ?)", people)
@@ -366,11 +373,28 @@ class SqliteStore:
         return dict(self._read_keys("SELECT subject, time FROM holds"))
 
 
+def _insert(db: sqlite3.Connection, first: int, rows: Sequence[Row]) -> None:
+    """Insert rows with ascending ids."""
+    if len(rows) < 8 or sum(len(row.body) for row in rows) > _MOST_AT_ONCE:
+        values = [(first + i, row.time, row.leaf, row.body) for i, row in enumerate(rows)]
+        db.executemany("INSERT INTO entries VALUES(?, ?, ?, ?)", values)
+        return
+    bodies = [row.body for row in rows]
+    lengths = list(map(len, bodies))
+    starts = list(accumulate(lengths, initial=1))[:-1]
+    # As bytes: in text SQLite would have to count characters from the beginning.
+    times = b"".join([b"%17d" % row.time for row in rows])
+    sizes = b"".join([b"%9d" % length for length in lengths])
+    leaves = b"".join([row.leaf for row in rows])
+    db.execute(_INSERT, (first, times, leaves, b"".join(bodies), sizes, str(starts)))
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA secure_delete = ON")
     db.execute("PRAGMA temp_store = MEMORY")
+    db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: 16 MB, so that a page is moved once and not at every turn
     return db
 
 
