@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from aequo.core.finding import Finding, Status
 from aequo.report import words
 from aequo.report.figures import Budget, block_context
+from aequo.report.page import embedded_json, environment, style_sheet
 from aequo.report.result import Assessment
 from aequo.report.svg import limit_bar
 from aequo.report.verdict import facts, headline
 from aequo.report.view import blocks, ranked, tally, unjudged
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 __all__ = ["to_html"]
-
-_UNSEEN = {chr(c) for c in (*range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)}
 
 MOST_JSON = 250_000
 """A larger result is embedded without its per-group table, which findings.json holds."""
@@ -58,7 +52,7 @@ def to_html(assessment: Assessment, *, fragment: bool = False) -> str:
     parts = [block_context(block, assessment.policy, budget) for block in blocks(assessment)]
     context: dict[str, Any] = {
         "fragment": fragment,
-        "css": _css(fragment),
+        "css": style_sheet(fragment=fragment),
         "title": _title(assessment),
         "system": assessment.policy.system,
         "verdict": assessment.verdict,
@@ -84,31 +78,8 @@ def to_html(assessment: Assessment, *, fragment: bool = False) -> str:
         "version": assessment.version,
         "json": "" if fragment else _json(assessment),
     }
-    text: str = _environment().get_template("report.html.j2").render(context)
+    text: str = environment().get_template("report.html.j2").render(context)
     return text
-
-
-@functools.cache
-def _environment() -> Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("aequo.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = words.plain
-    return environment
-
-
-@functools.cache
-def _css(fragment: bool) -> Any:
-    from markupsafe import Markup
-
-    text = _environment().get_template("style.css.j2").render(fragment=fragment)
-    return Markup(re.sub(r"\n\s*", "\n", text).strip())  # noqa: S704 - our own style sheet, with nothing of the user's
 
 
 def _title(assessment: Assessment) -> str:
@@ -202,9 +173,7 @@ def _flat(plain: Any, path: str = "") -> list[tuple[str, str]]:
 
 
 def _json(assessment: Assessment) -> Any:
-    """Return the result as JSON that cannot end the element it stands in."""
-    from markupsafe import Markup
-
+    """Return the result as JSON that the page may hold: of a large one without the lists that findings.json has."""
     plain = assessment.to_dict()
     raw = msgspec.json.encode(plain)
     for key in ("groups", "findings"):
@@ -212,6 +181,4 @@ def _json(assessment: Assessment) -> Any:
             break
         plain[f"{key}_left_out"] = len(plain.pop(key))
         raw = msgspec.json.encode(plain)
-    text = raw.decode().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    text = "".join(f"\\u{ord(c):04x}" if c in _UNSEEN else c for c in text) if not text.isascii() else text
-    return Markup(text)  # noqa: S704 - escaped just above
+    return embedded_json(raw)

@@ -11,7 +11,7 @@ from aequo.report.result import Assessment, GroupRow, Measure
 from aequo.report.verdict import facts, headline
 from aequo.report.view import Block, Figure, blocks, ranked, unjudged
 
-__all__ = ["escape", "to_markdown"]
+__all__ = ["code", "escape", "table", "to_markdown"]
 
 Span = tuple[float, float]
 
@@ -78,16 +78,37 @@ def escape(text: str) -> str:
     return "\\" + text if text.startswith(("-", "=", "+")) else text
 
 
-def _code(text: str) -> str:
-    """Return text as inline code; a fence longer than any within keeps it closed."""
+def code(text: str) -> str:
+    """Return text as inline code; a fence longer than any within keeps it closed.
+
+    Examples
+    --------
+    >>> code("a`b"), code("x")
+    ('``a`b``', '`x`')
+    """
     text = words.plain(text).replace("|", "\\|")
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> list[str]:
-    """Return a table; the first `left` columns are aligned left, the others right. Cells are escaped already."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> list[str]:
+    """Return a table, one line a row; the first `left` columns are aligned left, the others right.
+
+    Parameters
+    ----------
+    heads : sequence of str
+        Names of the columns.
+    rows : iterable of sequence of str
+        Cells, which are escaped already.
+    left : int
+        Columns that are aligned left.
+
+    Examples
+    --------
+    >>> table(["Group", "n"], [("a", "1")])
+    ['| Group | n |', '| --- | --: |', '| a | 1 |']
+    """
     marks = ["---" if i < left else "--:" for i in range(len(heads))]
     return [f"| {' | '.join(cells)} |" for cells in (heads, marks, *rows)]
 
@@ -105,7 +126,7 @@ def _findings(found: Sequence[Finding], assessment: Assessment) -> list[str]:
     rows = [
         (
             f"{words.GLYPHS[f.status]} {words.WORDS[f.status]}",
-            f"{escape(words.finding_title(f))}<br>{_code(f.id)}",
+            f"{escape(words.finding_title(f))}<br>{code(f.id)}",
             escape(f.why),
             words.finding_value(f),
             "" if f.value is None else words.finding_interval(f),
@@ -115,7 +136,7 @@ def _findings(found: Sequence[Finding], assessment: Assessment) -> list[str]:
         )
         for f in found[: 5 * MOST_ROWS]
     ]
-    out += _table(heads, rows, left=3)
+    out += table(heads, rows, left=3)
     out += [_more(len(found) - len(rows))] if len(found) > len(rows) else []
     return [*out, ""]
 
@@ -127,7 +148,7 @@ def _block(block: Block, assessment: Assessment, most: int) -> list[str]:
     for figure in figures[:most]:
         out += _figure(figure, assessment)
     if not figures:
-        out += [*_table(("Group", "n"), [(escape(words.name(r.group)), _n(r, assessment)) for r in block.rows]), ""]
+        out += [*table(("Group", "n"), [(escape(words.name(r.group)), _n(r, assessment)) for r in block.rows]), ""]
     out += [_more(len(figures) - most), ""] if len(figures) > most else []
     return out
 
@@ -145,7 +166,7 @@ def _figure(figure: Figure, assessment: Assessment) -> list[str]:
     heads += [f"Difference from {escape(reference)}"] if differences else []
     heads += [f"Ratio to {escape(reference)}"] if ratios else []
     rows = [_row(row, m, figure.measure, assessment, differences, ratios) for row, m in figure.rows[:MOST_ROWS]]
-    out = [f"### {escape(words.measure_title(figure.measure))}", "", *_table(heads, rows)]
+    out = [f"### {escape(words.measure_title(figure.measure))}", "", *table(heads, rows)]
     out += [_more(len(figure.rows) - MOST_ROWS)] if len(figure.rows) > MOST_ROWS else []
     return [*out, ""]
 
@@ -177,9 +198,9 @@ def _with(m: Measure | None, field: str, show: Callable[[float], str], reach: Ca
 
 def _provenance(assessment: Assessment) -> list[str]:
     data = assessment.data
-    out = ["## Policy and provenance", "", f"- Data: {escape(data.source)}, {_code(data.digest)}"]
-    out += [f"- File {escape(name)}: {_code(digest)}" for name, digest in list(data.files.items())[:MOST_ROWS]]
-    out += [f"- Policy: {_code(assessment.policy.digest())}", f"- Made with aequo {escape(assessment.version)}", ""]
+    out = ["## Policy and provenance", "", f"- Data: {escape(data.source)}, {code(data.digest)}"]
+    out += [f"- File {escape(name)}: {code(digest)}" for name, digest in list(data.files.items())[:MOST_ROWS]]
+    out += [f"- Policy: {code(assessment.policy.digest())}", f"- Made with aequo {escape(assessment.version)}", ""]
     text = words.plain(assessment.reproduce)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return [*out, "To reproduce:", "", f"{fence}text", text, fence]

@@ -12,7 +12,7 @@ from pathlib import Path
 from aequo.errors import OutputError
 from aequo.report.result import Assessment
 
-__all__ = ["FILES", "save"]
+__all__ = ["FILES", "save", "save_files"]
 
 FILES = ("report.html", "report.md", "findings.json")
 """What a report consists of."""
@@ -55,9 +55,20 @@ def save(assessment: Assessment, directory: str | Path) -> Path:
     from aequo.report.html import to_html
     from aequo.report.markdown import to_markdown
 
-    target = Path(directory)
     texts = (to_html(assessment), to_markdown(assessment), assessment.to_json() + "\n")
-    contents = {name: text.encode("utf-8", "backslashreplace") for name, text in zip(FILES, texts, strict=True)}
+    return save_files(directory, dict(zip(FILES, texts, strict=True)))
+
+
+def save_files(directory: str | Path, texts: Mapping[str, str]) -> Path:
+    """Write texts to a directory by file name, as `save` does, and return the directory.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; one sentence that says why.
+    """
+    target = Path(directory)
+    contents = {name: text.encode("utf-8", "backslashreplace") for name, text in texts.items()}
     made: list[Path] = []
     try:
         made += _make(target)

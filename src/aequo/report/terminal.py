@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
 from aequo.core.finding import Finding, Status
 from aequo.report import words
+from aequo.report.lines import GAP, STATE, STYLES, Lines, open_console
 from aequo.report.result import Assessment, GroupRow, Measure
 from aequo.report.verdict import facts, headline
 from aequo.report.view import Block, Figure, blocks, ends, ranked, tally, unjudged
@@ -25,14 +25,6 @@ MOST_GROUPS = 10
 MOST_SUBJECTS = 4
 MOST_UNJUDGED = 6
 
-_STYLES = {Status.PASS: "cyan", Status.WARN: "yellow", Status.FAIL: "bold red", Status.UNKNOWN: "bold"}
-_ASCII = {
-    "✓": "+", "✕": "x", "≤": "<=", "≥": ">=", "×": "x", "·": "/", "–": "-", "…": "...",
-    words.MINUS: "-", words.THIN: ",",
-}  # fmt: skip
-_STATE = 11  # width of the status column
-_GAP = 2
-
 
 def show(assessment: Assessment, *, file: IO[str] | None = None, width: int | None = None) -> None:
     """Print an assessment, short and readable at 80 columns.
@@ -49,86 +41,25 @@ def show(assessment: Assessment, *, file: IO[str] | None = None, width: int | No
     width : int, optional
         Columns; those of the terminal by default, and 80 where there is none.
     """
-    from rich.console import Console
-
-    stream = sys.stdout if file is None else file
-    # A width of its own: rich would otherwise take COLUMNS only where there is a terminal.
-    console = Console(
-        file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False, legacy_windows=False
-    )
-    page = _Page(console, assessment)
+    page = _Page(open_console(file, width), assessment)
     page.verdict()
     page.findings()
     page.groups()
     page.not_judged()
 
 
-def _fitting(encoding: str | None) -> Callable[[str], str]:
-    """Return what turns text into text that the stream can encode."""
-
-    def fit(text: str) -> str:
-        try:
-            text.encode(encoding or "utf-8")
-        except (UnicodeEncodeError, LookupError):
-            text = "".join(_ASCII.get(c, c) for c in text)
-            text = text.encode(known, "backslashreplace").decode(known)
-        return text
-
-    try:
-        "".encode(encoding or "utf-8")
-        known = encoding or "utf-8"
-    except LookupError:
-        known = "ascii"
-    return fit
-
-
-class _Page:
+class _Page(Lines):
     """The parts of the output, on one console."""
 
     def __init__(self, console: Console, assessment: Assessment) -> None:
-        self.console = console
+        super().__init__(console)
         self.assessment = assessment
         self.found = ranked(assessment.findings)
-        self.fit = _fitting(console.encoding)
-
-    def text(self, text: str, style: str = "") -> Text:
-        from rich.text import Text
-
-        return Text(self.fit(text), style=style, overflow="fold")
-
-    def state(self, status: Status) -> Text:
-        return self.text(f"{words.GLYPHS[status]} {words.WORDS[status].lower()}", _STYLES[status])
-
-    def lay(self, cells: Sequence[Text], widths: Sequence[int], *, right: int = 0, gap: int = _GAP) -> None:
-        """Print cells side by side, each wrapped to its width, the last `right` of them aligned right.
-
-        Unlike a table of rich it leaves no blanks at the ends of lines.
-        """
-        from rich.text import Text
-
-        wrapped = [cell.wrap(self.console, width) for cell, width in zip(cells, widths, strict=True)]
-        for i in range(max(len(lines) for lines in wrapped)):
-            line = Text()
-            for k, (lines, width) in enumerate(zip(wrapped, widths, strict=True)):
-                part = lines[i] if i < len(lines) else Text()
-                part.rstrip()
-                pad = max(0, width - part.cell_len)
-                before = pad if k >= len(cells) - right else 0
-                line.append(" " * before).append_text(part).append(" " * (pad - before + gap))
-            line.rstrip()
-            self.console.print(line, no_wrap=True, overflow="ignore", crop=False)
-
-    def para(self, text: Text, *, mark: str = "") -> None:
-        """Print a paragraph over the whole width, with a hanging mark before it."""
-        if mark:
-            self.lay([self.text(mark), text], [len(mark), max(20, self.console.width - len(mark) - 1)], gap=1)
-        else:
-            self.lay([text], [self.console.width])
 
     def beside(self, status: Status | None, text: Text) -> None:
         """Print a status word, or nothing, and what belongs to it at its right."""
         state = self.text("") if status is None else self.state(status)
-        self.lay([state, text], [_STATE - _GAP, max(20, self.console.width - _STATE)])
+        self.lay([state, text], [STATE - GAP, max(20, self.console.width - STATE)])
 
     # -- verdict ------------------------------------------------------------------------------------------------------
 
@@ -136,7 +67,7 @@ class _Page:
         a = self.assessment
         head = headline(a)
         name = words.plain(a.policy.system.name or a.data.source)
-        line = self.text(f"{words.GLYPHS[a.verdict]} {head.word.upper()}", f"{_STYLES[a.verdict]} reverse")
+        line = self.text(f"{words.GLYPHS[a.verdict]} {head.word.upper()}", f"{STYLES[a.verdict]} reverse")
         line.append(self.fit(f"  {head.lead}"), "bold")
         self.para(line)
         what = "; ".join(f"{k.lower()} {v}" for k, v in facts(a))
@@ -169,8 +100,8 @@ class _Page:
         numbers = [_numbers(f) for f in found]
         heads = ("value", f"{confidence} interval", "limit", "n")
         wide = [max(len(self.fit(t)) for t in column) for column in zip(heads, *numbers, strict=True)]
-        title = max(16, self.console.width - _STATE - sum(wide) - _GAP * len(wide))
-        widths = [_STATE - _GAP, title, *wide]
+        title = max(16, self.console.width - STATE - sum(wide) - GAP * len(wide))
+        widths = [STATE - GAP, title, *wide]
 
         self.console.print()
         first = [self.text(h, "dim") for h in ("status", "finding", *heads)]
@@ -214,7 +145,7 @@ class _Page:
             for row, _ in rows
         ]
         wide = [max(self.text(line[k]).cell_len for line in (heads, *table)) for k in range(len(heads))]
-        room = self.console.width - wide[1] - _GAP * (len(wide) - 1)
+        room = self.console.width - wide[1] - GAP * (len(wide) - 1)
         wide[2:] = [min(w, max(20, (room - 14) // len(figures))) for w in wide[2:]]
         wide[0] = max(10, min(wide[0], room - sum(wide[2:])))
         self.console.print()
