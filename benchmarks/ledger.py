@@ -1,6 +1,6 @@
 """The ledger's speed, as ratios to the least that any durable log must do, measured in the same run on the same disk.
 
-The floor of a single durable entry is one write and one fsync of the same bytes; that of a batch is a bare SQLite insert
+The floor of a single durable entry is one write and one fsync of the same bytes; that of a batch, a bare SQLite insert
 of the same bytes. How much group commit brings depends on the disk: where an fsync takes a fraction of a millisecond,
 Python itself is the larger part. ``--fsync-ms 4`` makes every fsync of ours and of the floor take that much longer, as
 on a disk without a cache (a small C library is compiled and preloaded for it; needs cc and Linux).
