@@ -58,6 +58,8 @@ class Verification:
         What is wrong, in the order of the entries; at most 50.
     checkpoints : int
         Signed checkpoints that the tree was held against.
+    signed : int
+        Entries that a signature vouches for; those after it were appended without the key.
     witnessed : int
         Size of the largest checkpoint that was given from outside; 0 without one. Entries after it could have been cut
         off, with their own checkpoints, without leaving a trace here.
@@ -70,6 +72,7 @@ class Verification:
     start: int
     problems: tuple[Problem, ...]
     checkpoints: int
+    signed: int
     witnessed: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,7 +84,9 @@ class Verification:
         """Return one line for people."""
         if self.ok:
             part = f" from {self.start}" if self.start else ""
-            return f"{self.origin}: {self.size:,} entries{part}, all as recorded; {self.checkpoints} checkpoints fit."
+            late = f" The last {self.size - self.signed:,} are not signed yet." if self.signed < self.size else ""
+            fit = f"{self.checkpoints} checkpoint{'s fit' if self.checkpoints != 1 else ' fits'}"
+            return f"{self.origin}: {self.size:,} entries{part}, all as recorded; {fit}.{late}"
         many = f", and {len(self.problems) - 1} more" if len(self.problems) > 1 else ""
         return f"{self.origin}: not as recorded. {self.problems[0].what}{many}"
 
@@ -128,6 +133,7 @@ def verify(store: Store, *, vkey: str, checkpoint: str | None = None, since: str
         start=start,
         problems=tuple(run.problems[:_MOST]),
         checkpoints=run.held,
+        signed=run.vouched,
         witnessed=witnessed,
     )
 
@@ -139,7 +145,7 @@ def _failed(store: Store, what: str) -> Verification:
         origin = ""
     problems = (Problem(entry=None, what=what),)
     return Verification(
-        ok=False, origin=origin, size=0, root="", start=0, problems=problems, checkpoints=0, witnessed=0
+        ok=False, origin=origin, size=0, root="", start=0, problems=problems, checkpoints=0, signed=0, witnessed=0
     )
 
 
@@ -152,6 +158,7 @@ class _Run:
     size: int = 0
     peaks: tuple[bytes, ...] = ()
     held: int = 0
+    vouched: int = 0
     forged: bool = False
     problems: list[Problem] = field(default_factory=list)
     _tail: list[int] = field(default_factory=list)
@@ -188,8 +195,8 @@ class _Run:
                 )
             else:
                 points.append(point)
-        if self.head.note is None and self.head.size and not points:
-            self.say(None, "no checkpoint was ever signed: nothing vouches for the entries.")
+        if not points:
+            self.say(None, "no checkpoint is left that the key signed: nothing vouches for the entries.")
         return sorted(points, key=lambda p: p.size)
 
     def begin(self, trusted: Checkpoint) -> None:
@@ -203,6 +210,7 @@ class _Run:
         if root_of(peaks) != trusted.root:
             raise InputError("the stored tree does not lead to the trusted checkpoint; verify from the beginning.")
         self.size, self.peaks, self._sound = trusted.size, peaks, trusted.size
+        self.vouched = trusted.size
         first = self.size - self.size % (1 << BITS)
         self._tail = [row.time for row in self.store.rows(first, self.size)]
 
@@ -229,7 +237,7 @@ class _Run:
     def _hold(self, point: Checkpoint) -> None:
         if point.root == root_of(self.peaks):
             self.held += 1
-            self._sound = point.size
+            self._sound = self.vouched = point.size
             return
         last = point.size - 1
         where = f"entry {last} is" if last == self._sound else f"of the entries {self._sound} to {last} one or more are"

@@ -69,16 +69,16 @@ class Group:
         """Store and wait for it; raises what went wrong."""
         waiting.woken = threading.Lock()
         waiting.woken.acquire()
-        if self._join(waiting):
-            self._lead()
-        else:
-            try:
-                waiting.woken.acquire()
-            except BaseException:  # Ctrl-C: whoever waited must not leave with the lead in hand
-                self._leave(waiting)
-                raise
-            if waiting.promoted and not waiting.finished:
+        try:
+            if self._join(waiting):
                 self._lead()
+            else:
+                waiting.woken.acquire()
+                if waiting.promoted and not waiting.finished:
+                    self._lead()
+        except BaseException:  # Ctrl-C: whoever leaves must not take the lead along
+            self._leave(waiting)
+            raise
         if waiting.error is not None:
             raise waiting.error
 

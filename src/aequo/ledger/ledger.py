@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -80,7 +81,7 @@ class Ledger:
         self._store = store
         self._keep_inputs = inputs == "keep"
         self._meta = store.meta()
-        self._group = Group(self._commit)
+        self._group, self._pid = Group(self._commit), os.getpid()
         self.url = url
         self._people: People | None = None
         self._signer: Sign | None = None
@@ -456,7 +457,7 @@ class Ledger:
             waiting, ids, now = prepare()
             if not waiting.rows:
                 return []
-            self._group.run(waiting)
+            self._own_group().run(waiting)
             if not waiting.again:
                 return _receipts(waiting, ids, now)
         raise LedgerError(_RESTLESS)
@@ -464,10 +465,18 @@ class Ledger:
     async def _record_async(self, parts: Sequence[Part]) -> list[Receipt]:
         for _ in range(_TRIES):
             waiting, ids, now = self._prepare(parts)
-            await self._group.run_async(waiting)
+            await self._own_group().run_async(waiting)
             if not waiting.again:
                 return _receipts(waiting, ids, now)
         raise LedgerError(_RESTLESS)
+
+    def _own_group(self) -> Group:
+        """Return those who wait in this process: after a fork, the parent's are not ours."""
+        if os.getpid() != self._pid:
+            self._group, self._pid = Group(self._commit), os.getpid()
+            if self._people is not None:
+                self._people = People(self._store, self._people.master)
+        return self._group
 
     def _prepare(self, parts: Sequence[Part]) -> _Prepared:
         now = time.time_ns() // 1000

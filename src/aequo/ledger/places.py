@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from aequo.errors import InputError, OutputError
 from aequo.ledger.entry import instant
 from aequo.ledger.keys import MasterKey
-from aequo.ledger.note import vkey_of
+from aequo.ledger.note import Checkpoint, sign_note, vkey_of
 from aequo.ledger.sqlite import SqliteStore
 from aequo.ledger.store import Store
+from aequo.ledger.tree import EMPTY
 
 __all__ = ["create_ledger", "ledger_exists", "open_store", "secret_context", "sqlite_path"]
 
@@ -99,6 +100,7 @@ def create_ledger(url: str, master: MasterKey, origin: str | None) -> None:
     make = _maker(url)
     try:
         make(meta, wrapped)
+        _sign_beginning(url, name, signing)
     except OutputError:
         # Another process may have made it in the same moment: then that one is opened.
         for _ in range(50):
@@ -106,6 +108,15 @@ def create_ledger(url: str, master: MasterKey, origin: str | None) -> None:
                 return
             time.sleep(0.02)
         raise
+
+
+def _sign_beginning(url: str, name: str, signing: Ed25519PrivateKey) -> None:
+    """Sign the tree without entries, so that a ledger without any signature is one whose signatures were removed."""
+    store = open_store(url)
+    try:
+        store.keep_checkpoint(0, sign_note(Checkpoint(origin=name, size=0, root=EMPTY).to_text(), name, signing))
+    finally:
+        store.close()
 
 
 def secret_context(origin: str, name: str) -> bytes:

@@ -353,10 +353,15 @@ class SqliteStore:
     def scrub(self) -> list[str]:
         """Rewrite the file of the keys and empty its log, so that destroyed keys are in neither."""
         self._check()
-        with self._keying, _translated(self.path):
-            self._keys.execute("VACUUM")
-            busy = self._keys.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         name = keys_path(self.path).name
+        try:
+            with self._keying, _translated(self.path):
+                self._keys.execute("VACUUM")
+                busy = self._keys.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except LedgerError as error:
+            if isinstance(error, Tampered):
+                raise
+            return [f"free pages of {name}, which could not be rewritten; repeat the erasure"]
         return [f"the write-ahead log of {name}: another process is reading it; repeat the erasure"] if busy else []
 
     def hold(self, subject: bytes, time: int | None) -> None:
