@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aequo.flows.assess import assess
     from aequo.flows.example import loan_applications
     from aequo.flows.gate import gate
+    from aequo.ledger.ledger import Ledger
     from aequo.report.result import Assessment
 
 _HOMES = {
@@ -26,6 +27,7 @@ _HOMES = {
     "Counts": "aequo.core.counts",
     "Evidence": "aequo.core.finding",
     "Finding": "aequo.core.finding",
+    "Ledger": "aequo.ledger.ledger",
     "Policy": "aequo.core.policy",
     "Status": "aequo.core.finding",
     "Table": "aequo.core.table",
@@ -39,6 +41,7 @@ __all__ = [
     "Counts",
     "Evidence",
     "Finding",
+    "Ledger",
     "Policy",
     "Status",
     "Table",
@@ -52,7 +55,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in ("fairness", "errors", "testing"):
+    if name in ("errors", "fairness", "ledger", "privacy", "testing"):
         return importlib.import_module(f"aequo.{name}")
     raise AttributeError(f"module 'aequo' has no attribute {name!r}")
 
