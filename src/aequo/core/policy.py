@@ -29,6 +29,7 @@ from aequo.core.sections import (
     item,
     rule,
 )
+from aequo.core.sections_erase import ErasePolicy, StorePolicy
 from aequo.core.toml import KeyPath, key_lines, toml_value
 from aequo.errors import PolicyError, did_you_mean
 
@@ -38,6 +39,7 @@ __all__ = [
     "LIMITS",
     "REQUIRED",
     "DataPolicy",
+    "ErasePolicy",
     "Frozen",
     "GroupsPolicy",
     "LedgerPolicy",
@@ -45,6 +47,7 @@ __all__ = [
     "Policy",
     "PrivacyPolicy",
     "StatisticsPolicy",
+    "StorePolicy",
     "SystemPolicy",
 ]
 
@@ -79,9 +82,9 @@ class Policy(Section):
     ----------
     required : tuple of str
         Ids of the checks that the verdict depends on, such as ``"demographic-parity"``.
-    system, data, groups, statistics, privacy, ledger : sections
-        `SystemPolicy`, `DataPolicy`, `GroupsPolicy`, `StatisticsPolicy`, `PrivacyPolicy`, `LedgerPolicy`; or mappings
-        with their keys.
+    system, data, groups, statistics, privacy, ledger, erase : sections
+        `SystemPolicy`, `DataPolicy`, `GroupsPolicy`, `StatisticsPolicy`, `PrivacyPolicy`, `LedgerPolicy`,
+        `ErasePolicy`; or mappings with their keys.
     limits : mapping of str to float
         Limit of each check, all of `LIMITS`; those not given have their default.
 
@@ -114,6 +117,9 @@ class Policy(Section):
     )
     ledger: LedgerPolicy = field(
         default=LedgerPolicy(), metadata=rule(_read_section(LedgerPolicy), "where decisions are recorded")
+    )
+    erase: ErasePolicy = field(
+        default=ErasePolicy(), metadata=rule(_read_section(ErasePolicy), "where else data on people is")
     )
     limits: Mapping[str, float] = item(Frozen(), read_limits, "what each check is held against")
 
