@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -22,7 +23,10 @@ __all__ = ["Checkpoint", "open_note", "read_vkey", "sign_note", "vkey_of"]
 
 _ED25519 = b"\x01"
 _DASH = "\u2014 "
-_MOST = 1_000_000
+_MOST = 200_000
+_SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f-\x9f\ud800-\udfff]+")  # C2SP: no blanks, no plus; and no control characters
+_FORBIDDEN = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +67,12 @@ class Checkpoint:
             If it is none.
         """
         lines = text.split("\n")
-        if len(lines) < 4 or not lines[0] or not lines[1].isascii() or not lines[1].isdigit():
+        if len(lines) < 4 or not lines[0]:
             raise InputError("this is no checkpoint: expected a name, a size and a root, one a line.")
-        size, root = int(lines[1][:20]), _decoded(lines[2])
-        if str(size) != lines[1] or root is None or len(root) != 32:
+        root = _decoded(lines[2])
+        if _SIZE.fullmatch(lines[1]) is None or root is None or len(root) != 32:
             raise InputError("this is no checkpoint: its size or root cannot be read.")
-        return cls(origin=lines[0], size=size, root=root)
+        return cls(origin=lines[0], size=int(lines[1]), root=root)
 
 
 def vkey_of(name: str, public: bytes) -> str:
@@ -77,14 +81,14 @@ def vkey_of(name: str, public: bytes) -> str:
     Raises
     ------
     InputError
-        If the name is empty or has a blank or a plus sign.
+        If the name is empty or has a blank, a plus sign or a control character.
 
     Examples
     --------
     >>> vkey_of("example.com/log", bytes(32))
     'example.com/log+a3ad76db+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
     """
-    if not name or "+" in name or any(c.isspace() for c in name):
+    if _NAME.fullmatch(name) is None:
         raise InputError(f"{name!r} cannot name a ledger: expected text without blanks and plus signs.")
     coded = base64.b64encode(_ED25519 + public).decode()
     return f"{name}+{_key_id(name, public).hex()}+{coded}"
@@ -101,9 +105,11 @@ def read_vkey(vkey: str) -> tuple[str, bytes]:
     name, _, rest = vkey.strip().partition("+")
     key_id, _, coded = rest.partition("+")
     raw = _decoded(coded)
-    if not name or raw is None or len(raw) != 33 or raw[:1] != _ED25519 or _key_id(name, raw[1:]).hex() != key_id:
-        raise InputError("this is no public key of a ledger: expected NAME+ID+KEY, as `aequo ledger init` shows it.")
-    return name, raw[1:]
+    if _NAME.fullmatch(name) is not None and raw is not None and len(raw) == 33 and raw[:1] == _ED25519:
+        public = raw[1:]
+        if _key_id(name, public).hex() == key_id:
+            return name, public
+    raise InputError("this is no public key of a ledger: expected NAME+ID+KEY, as `aequo ledger init` shows it.")
 
 
 def sign_note(text: str, name: str, private: Ed25519PrivateKey) -> str:
@@ -134,22 +140,29 @@ def open_note(note: str, vkey: str) -> str:
         If it is no note, or the key is no key.
     """
     name, public = read_vkey(vkey)
-    text, gap, signatures = note.rpartition("\n\n")
-    if not gap or len(note) > _MOST or not signatures.endswith("\n"):
+    text, gap, end = note.rpartition("\n\n")
+    if not gap or len(note) > _MOST or not end.endswith("\n") or _FORBIDDEN.search(note):
         raise InputError("this is no signed note: expected a text, an empty line and signatures.")
     text += "\n"
-    for line in signatures.rstrip("\n").split("\n"):
-        signer, _, coded = line.removeprefix(_DASH).partition(" ")
-        raw = _decoded(coded)
-        if not line.startswith(_DASH) or raw is None or len(raw) < 5:
-            raise InputError("this is no signed note: a signature line cannot be read.")
-        if signer == name and raw[:4] == _key_id(name, public):
-            try:
-                Ed25519PublicKey.from_public_bytes(public).verify(raw[4:], text.encode())
-            except InvalidSignature:
-                raise Tampered("the signature of the checkpoint does not fit its text.") from None
-            return text
-    raise Tampered("the checkpoint is not signed with this ledger's key.")
+    # All lines are read before one is trusted; signatures of keys that are not known are passed over.
+    signatures = [_signature(line) for line in end[:-1].split("\n")]
+    ours = [raw[4:] for signer, raw in signatures if signer == name and raw[:4] == _key_id(name, public)]
+    if not ours:
+        raise Tampered("the checkpoint is not signed with this ledger's key.")
+    for signature in ours:
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, text.encode())
+        except InvalidSignature:
+            raise Tampered("the signature of the checkpoint does not fit its text.") from None
+    return text
+
+
+def _signature(line: str) -> tuple[str, bytes]:
+    signer, _, coded = line.removeprefix(_DASH).partition(" ")
+    raw = _decoded(coded)
+    if not line.startswith(_DASH) or _NAME.fullmatch(signer) is None or raw is None or len(raw) < 5:
+        raise InputError("this is no signed note: a signature line cannot be read.")
+    return signer, raw
 
 
 def _key_id(name: str, public: bytes) -> bytes:
@@ -157,7 +170,9 @@ def _key_id(name: str, public: bytes) -> bytes:
 
 
 def _decoded(text: str) -> bytes | None:
+    """Return base64, or None if it is not written in the one way there is: a signed text has no second form."""
     try:
-        return base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
+    return raw if base64.b64encode(raw).decode() == text else None

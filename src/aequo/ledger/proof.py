@@ -1,8 +1,9 @@
 """Proofs for others: that an entry is in the ledger, that the ledger only grew, and bundles of entries to take away.
 
-A bundle is a text file. Its first line is a JSON object with the checkpoint and the hashes that, with the entries, make
-its root; then comes one line an entry, exactly the bytes whose hash is the leaf. `verify.py` beside this module, a
-single file, accepts or refuses it without aequo.
+A bundle is a text file. Its first line is a JSON object with the checkpoint, and an earlier one with its proof if asked
+for. Then come the entries in order, each a line: exactly the bytes whose hash is the leaf. Where entries are left out,
+a line has their number and the hash over them, so that all lines together make the root. Nothing is in a bundle that
+the signature does not cover. `verify.py` beside this module, a single file, accepts or refuses it without aequo.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aequo.errors import InputError, KeyProblem, OutputError
+from aequo.errors import InputError, KeyProblem, OutputError, Tampered
 from aequo.ledger.note import Checkpoint, open_note
 from aequo.ledger.tree import (
+    Subtrees,
     check_consistency,
     check_inclusion,
     consistency_proof,
+    cover,
     inclusion_proof,
     leaf_hash,
-    selection_proof,
 )
 
 if TYPE_CHECKING:
@@ -183,31 +185,26 @@ def write_bundle(
         If the ledger was opened without its key.
     InputError
         If there is no such entry, or the checkpoint is not of this ledger.
+    Tampered
+        If an entry is missing, or the ledger does not continue the checkpoint.
     OutputError
         If the file cannot be written; nothing is left of it.
     """
     note = ledger.checkpoint()
     size = Checkpoint.from_text(note).size
     trees = ledger.subtrees(size)
-    chosen = range(size) if indices is None else sorted(set(indices))
-    head: dict[str, Any] = {
-        "format": BUNDLE,
-        "origin": ledger.origin,
-        "checkpoint": note,
-        "entries": "all" if indices is None else chosen,
-        "proof": [] if indices is None else [_coded(h) for h in selection_proof(trees, chosen, size)],
-    }
+    chosen: Sequence[int] = range(size) if indices is None else sorted(set(indices))
+    if chosen and not 0 <= chosen[0] <= chosen[-1] < size:
+        raise InputError(f"there is no entry {chosen[-1] if chosen[0] >= 0 else chosen[0]} in a ledger of {size}.")
+    head: dict[str, Any] = {"format": BUNDLE, "checkpoint": note}
     if since is not None:
-        old = Checkpoint.from_text(open_note(since, ledger.vkey))
-        proof = consistency_proof(trees, old.size, size)
-        head["since"] = {"checkpoint": since, "proof": [_coded(h) for h in proof]}
+        head["since"] = _since(ledger, since, trees)
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(msgspec.json.encode(head) + b"\n")
-            for body in _bodies(ledger, chosen):
-                file.write(body + b"\n")
+            file.writelines(line + b"\n" for line in _lines(ledger, chosen, trees))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
@@ -219,14 +216,40 @@ def write_bundle(
     return len(chosen)
 
 
-def _bodies(ledger: Ledger, chosen: range | list[int]) -> Iterable[bytes]:
+def _since(ledger: Ledger, note: str, trees: Subtrees) -> dict[str, Any]:
+    old = Checkpoint.from_text(open_note(note, ledger.vkey))
+    if old.size > trees.size:
+        raise Tampered(f"the checkpoint is on {old.size} entries and the ledger has {trees.size}: it was set back.")
+    proof = consistency_proof(trees, old.size, trees.size)
+    if not check_consistency(old.size, trees.size, proof, old.root, trees.root()):
+        raise Tampered("the ledger does not continue that checkpoint; `aequo ledger verify` says more.")
+    return {"checkpoint": note, "proof": [_coded(h) for h in proof]}
+
+
+def _lines(ledger: Ledger, chosen: Sequence[int], trees: Subtrees) -> Iterator[bytes]:
+    """Yield the lines after the first: entries, and hashes of what is left out."""
     if isinstance(chosen, range):
-        for start in range(0, len(chosen), _PAGE):
-            for row in ledger.store.rows(start, min(start + _PAGE, len(chosen))):
-                yield row.body
+        yield from _bodies(ledger, 0, len(chosen))
         return
-    for index in chosen:
-        for row in ledger.store.rows(index, index + 1):
+    first = after = 0  # chosen entries that follow each other are read together
+    for start, stop, is_chosen in cover(chosen, trees.size):
+        if is_chosen and start == after:
+            after = stop
+            continue
+        yield from _bodies(ledger, first, after)
+        first, after = (start, stop) if is_chosen else (stop, stop)
+        if not is_chosen:
+            yield msgspec.json.encode({"left_out": stop - start, "hash": _coded(trees(start, stop))})
+    yield from _bodies(ledger, first, after)
+
+
+def _bodies(ledger: Ledger, start: int, stop: int) -> Iterator[bytes]:
+    for first in range(start, stop, _PAGE):
+        last = min(first + _PAGE, stop)
+        rows = ledger.store.rows(first, last)
+        if [row.position for row in rows] != list(range(first, last)):
+            raise Tampered(f"of the entries {first} to {last - 1} one is missing; `aequo ledger verify` says more.")
+        for row in rows:
             yield row.body
 
 

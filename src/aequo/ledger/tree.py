@@ -22,6 +22,7 @@ __all__ = [
     "check_inclusion",
     "check_selection",
     "consistency_proof",
+    "cover",
     "extend",
     "inclusion_proof",
     "leaf_hash",
@@ -267,9 +268,9 @@ def check_consistency(old: int, size: int, proof: Sequence[bytes], old_root: byt
 
 
 def selection_proof(subtree: Callable[[int, int], bytes], indices: Iterable[int], size: int) -> list[bytes]:
-    """Return the hashes that, with the chosen entries, make the root: from left to right, as large as may be.
+    """Return the hashes that, with the chosen entries, make the root: those of `cover`, from left to right.
 
-    One proof for any choice of entries: all of them need none, and one needs its audit path in another order.
+    One proof for any choice of entries: all of them need none, and one needs about its audit path in another order.
 
     Raises
     ------
@@ -279,7 +280,7 @@ def selection_proof(subtree: Callable[[int, int], bytes], indices: Iterable[int]
     chosen = sorted(set(indices))
     if chosen and not 0 <= chosen[0] <= chosen[-1] < size:
         raise InputError(f"there is no entry {chosen[-1] if chosen[0] >= 0 else chosen[0]} in a tree of {size}.")
-    return [subtree(start, stop) for start, stop, count in _cover(chosen, size) if not count]
+    return [subtree(start, stop) for start, stop, is_chosen in cover(chosen, size) if not is_chosen]
 
 
 def check_selection(leaves: Sequence[tuple[int, bytes]], size: int, proof: Sequence[bytes], root: bytes) -> bool:
@@ -291,28 +292,45 @@ def check_selection(leaves: Sequence[tuple[int, bytes]], size: int, proof: Seque
         return False
     hashes, others = iter([leaf for _, leaf in leaves]), iter(proof)
     parts: list[tuple[int, bytes]] = []
-    for start, stop, count in _cover(chosen, size):
-        found = next(hashes if count else others, None)
+    for start, stop, is_chosen in cover(chosen, size):
+        found = next(hashes if is_chosen else others, None)
         if found is None:
             return False
         parts.append((stop - start, found))
     return next(others, None) is None and _joined(parts, size) == root
 
 
-def _cover(chosen: Sequence[int], size: int) -> Iterator[tuple[int, int, int]]:
-    """Cut the tree into nodes, left to right: chosen leaves (1), and the largest nodes without any (0)."""
+def cover(chosen: Sequence[int], size: int) -> Iterator[tuple[int, int, bool]]:
+    """Cut a tree into chosen leaves and the largest complete subtrees without any, from left to right.
+
+    Parameters
+    ----------
+    chosen : sequence of int
+        Indices, ascending, each once.
+    size : int
+        Entries in the tree.
+
+    Yields
+    ------
+    tuple of (int, int, bool)
+        First entry of a part, the first after it, and whether it is a chosen leaf.
+
+    Examples
+    --------
+    >>> list(cover([4], 7))
+    [(0, 4, False), (4, 5, True), (5, 6, False), (6, 7, False)]
+    """
     waiting = [(0, size, 0, len(chosen))] if size else []
     while waiting:
         start, stop, low, high = waiting.pop()
-        if low == high:
-            yield start, stop, 0
-        elif stop - start == 1:
-            yield start, stop, 1
+        count = stop - start
+        if low == high and not count & (count - 1):
+            yield start, stop, False
+        elif count == 1:
+            yield start, stop, True
         else:
-            middle = start + _left(stop - start)
-            cut = low
-            if chosen[low] < middle:
-                cut = high if chosen[high - 1] < middle else bisect_left(chosen, middle, low, high)
+            middle = start + _left(count)
+            cut = bisect_left(chosen, middle, low, high)
             waiting.append((middle, stop, cut, high))
             waiting.append((start, middle, low, cut))
 
