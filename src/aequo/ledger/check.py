@@ -205,7 +205,7 @@ class _Run:
             raise InputError(f"the checkpoint is on {trusted.size} entries and the ledger has {self.head.size}.")
         try:
             peaks = Subtrees(self.store.hashes, trusted.size).peaks()
-        except InputError:
+        except Tampered:
             peaks = ()
         if root_of(peaks) != trusted.root:
             raise InputError("the stored tree does not lead to the trusted checkpoint; verify from the beginning.")

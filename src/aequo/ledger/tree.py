@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 
-from aequo.errors import InputError
+from aequo.errors import InputError, Tampered
 
 __all__ = [
     "BITS",
@@ -124,6 +124,11 @@ class Subtrees:
         ``fetch(level, start, stop)`` gives hashes of level 0, 8, 16, ...
     size : int
         Entries in the tree.
+
+    Raises
+    ------
+    Tampered
+        When a hash is asked for that is not stored.
     """
 
     def __init__(self, fetch: Fetch, size: int) -> None:
@@ -164,7 +169,7 @@ class Subtrees:
             stop = min(start + (1 << BITS), self.size >> level)
             found = self._fetch(level, start, stop)
             if len(found) != stop - start:
-                raise InputError(
+                raise Tampered(
                     f"the tree lacks hashes of level {level}, {stop - start} were expected and {len(found)} are there."
                 )
             self._blocks[key] = found
