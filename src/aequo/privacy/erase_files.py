@@ -116,10 +116,11 @@ class FileStore:
             raise NotReached("a file of it is not what its ending says, or not in UTF-8") from None
 
     def _rewrite(self, path: Path, subject: str) -> int:
+        _clear(path)
         if not any(True for _ in self._matching(path, subject, chosen=True)):
             return 0
         count, before = 0, _state(path)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
         try:
             with temporary.open("xb") as file:
                 temporary.chmod(path.stat().st_mode & 0o7777)
@@ -144,6 +145,20 @@ class FileStore:
         finally:
             temporary.unlink(missing_ok=True)
         return count
+
+
+def _clear(path: Path) -> None:
+    """Remove what a process left that was killed while it wrote: it holds data that no store knows of."""
+    if os.name != "posix":  # elsewhere there is no harmless way to ask whether a process lives
+        return
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.*.tmp"):
+        number = leftover.name.split(".")[-3]
+        try:
+            os.kill(int(number), 0)
+        except (ValueError, OverflowError, PermissionError):
+            continue  # not one of ours, or of somebody else's process
+        except ProcessLookupError:
+            leftover.unlink(missing_ok=True)
 
 
 def _state(path: Path) -> tuple[int, int, int]:
