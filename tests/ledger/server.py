@@ -68,9 +68,9 @@ class PgServer:
         if account:
             for path in (self.folder, word):
                 os.chown(path, account["user"], account["group"])
+        options = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
         done = subprocess.run(
-            [self._binaries / "initdb", "--pgdata", self.data, "--username", "postgres", "--pwfile", word]
-            + ["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-instructions"],
+            [self._binaries / "initdb", "--pgdata", self.data, "--pwfile", word, *options],
             capture_output=True,
             cwd=self.folder,
             check=False,

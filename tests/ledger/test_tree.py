@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aequo.errors import InputError, Tampered
-from aequo.ledger.growth import grow
+from aequo.ledger.growth import Tree, grow
 from aequo.ledger.tree import (
     BITS,
     EMPTY,
@@ -233,18 +233,17 @@ def test_the_stored_subtrees_are_the_same_in_any_portions(portions: list[int]) -
 @given(st.lists(st.integers(1, 600), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_each_stored_subtree_has_the_earliest_and_latest_time_in_it(portions: list[int], rng: random.Random) -> None:
     times = [rng.randrange(10**6) for _ in range(sum(portions))]
-    size, peaks, low, high, blocks = 0, (), 0, 0, []
+    tree, blocks = Tree(0, (), 0, 0), []
     for portion in portions:
-        part = times[size : size + portion]
-        grown = grow(size, peaks, low, high, [OTHER] * portion, part)
-        size, peaks, low, high = grown.size, grown.peaks, grown.low, grown.high
-        blocks += grown.blocks
+        part = times[tree.size : tree.size + portion]
+        tree, complete, _ = grow(tree, [OTHER] * portion, part)
+        blocks += complete
     for block in blocks:
         part = times[block.position * 256 : (block.position + 1) * 256]
         assert (block.low, block.high) == (min(part), max(part))
-    tail = times[size - size % 256 :]
-    assert [b.position for b in blocks] == list(range(size // 256))
-    assert (low, high) == ((min(tail), max(tail)) if tail else (0, 0))
+    tail = times[tree.size - tree.size % 256 :]
+    assert [b.position for b in blocks] == list(range(tree.size // 256))
+    assert (tree.low, tree.high) == ((min(tail), max(tail)) if tail else (0, 0))
 
 
 @pytest.mark.parametrize("size", [*range(1, 66), 127, 128, 129, 255, 256, 257, 300, 511, 512, 513, 600])

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 from aequo.errors import LedgerError, OutputError, Tampered
 from aequo.ledger.entry import Row
+from aequo.ledger.growth import checked_head
 from aequo.ledger.postgres_link import Link, Place, driver, pipeline, read_place, translated
-from aequo.ledger.postgres_writer import STRIDE, Writer, checked_head
+from aequo.ledger.postgres_writer import STRIDE, Writer
 from aequo.ledger.store import Head, NodeRow, PersonKey, Sign, StoredEntry
 
 if TYPE_CHECKING:
@@ -174,9 +175,7 @@ class PostgresStore:
     def head(self) -> Head:
         """Return the tree as it stands."""
         found = self._reader.read("SELECT size, peaks, note FROM head ORDER BY size DESC LIMIT 1")
-        if not found:
-            raise Tampered(f"{self.place.name}: the head of the tree is gone.")
-        return checked_head(self.place.name, *found[0])
+        return checked_head(self.place.name, found[0] if found else None)
 
     def commit(self, rows: Sequence[Row], keys: Sequence[PersonKey], sign: Sign | None) -> list[int | None]:
         """Store rows, and the new keys they are sealed with; return their indices where already sequenced."""

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aequo.errors import LedgerError, Tampered
 from aequo.ledger.entry import Row
-from aequo.ledger.growth import grow
+from aequo.ledger.growth import Tree, checked_tree, grow
 from aequo.ledger.postgres_link import Link, driver, is_lost, pipeline
-from aequo.ledger.store import Changed, Head, PersonKey, Sign
+from aequo.ledger.store import Changed, PersonKey, Sign
 from aequo.ledger.tree import BITS, leaf_hash, root_of
 
 if TYPE_CHECKING:
     from aequo.ledger.postgres_link import Connection
 
-__all__ = ["STRIDE", "Writer", "checked_head"]
+__all__ = ["STRIDE", "Writer"]
 
 STRIDE = 2**16
 """Ids that one value of the sequence stands for: a batch of as many rows draws once."""
@@ -82,9 +82,10 @@ WITH others AS MATERIALIZED (SELECT id FROM pending ORDER BY id LIMIT {_MOST}),
 room AS MATERIALIZED (SELECT count(*) < {_MOST} AS is_left FROM others),
 spans AS MATERIALIZED (SELECT a, b FROM unnest(%s::bigint[], %s::bigint[]) AS s(a, b)),
 chosen AS (
-    SELECT id, false AS own, time, subject, sha256('\\x00'::bytea || body) AS leaf FROM others JOIN entries USING (id)
+    SELECT id, false AS own, time::bigint, subject, sha256('\\x00'::bytea || body) AS leaf
+    FROM others JOIN entries USING (id)
     UNION ALL
-    SELECT id, true, time, subject, sha256('\\x00'::bytea || body) FROM spans JOIN entries ON id BETWEEN a AND b
+    SELECT id, true, time::bigint, subject, sha256('\\x00'::bytea || body) FROM spans JOIN entries ON id BETWEEN a AND b
     WHERE (SELECT is_left FROM room)
 ), numbered AS MATERIALIZED (
     SELECT (SELECT coalesce(max(idx), -1) FROM sequence) + row_number() OVER (ORDER BY own, id) AS idx, chosen.*
@@ -133,11 +134,9 @@ _NO_ROWS: _Spans = ([], [])
 
 
 class _Grown(NamedTuple):
-    """The tree as it was, its unfinished block's earliest and latest time, and what has been given indices since."""
+    """The tree as it was, and what has been given indices since."""
 
-    head: Head
-    low: int
-    high: int
+    tree: Tree
     first: int | None  # index of the first row of one's own
     times: list[int]
     leaves: list[bytes]
@@ -310,43 +309,27 @@ class Writer:
     def _sequenced(self, db: Connection, spans: _Spans) -> _Grown:
         """Give indices to what is pending and then to rows of one's own; the tree is still to be extended."""
         found = db.execute(_SEQUENCE, spans, binary=True).fetchone()
-        if found is None:
-            raise Tampered(f"{self._name}: the head of the tree is gone.")
-        size, peaks, low, high, last, first, times, leaves = found
-        head = checked_head(self._name, size, peaks, None)
+        tree = checked_tree(self._name, found and found[:4])
+        last, first, times, leaves = found[4:] if found else (None, None, [], [])
         after = 0 if last is None else last + 1
-        if after != head.size:
+        if after != tree.size:
             raise Tampered(
-                f"{self._name}: the tree has {head.size} entries and the table ends at {after}; "
+                f"{self._name}: the tree has {tree.size} entries and the table ends at {after}; "
                 "`aequo ledger verify` says more. Nothing was recorded."
             )
-        return _Grown(head, low, high, first, times, leaves)
-
-
-def checked_head(name: str, size: Any, peaks: Any, note: Any) -> Head:
-    """Return the head of the tree as read.
-
-    Raises
-    ------
-    Tampered
-        If it cannot be one.
-    """
-    if not isinstance(size, int) or size < 0 or not isinstance(peaks, bytes) or len(peaks) != 32 * size.bit_count():
-        raise Tampered(f"{name}: the head of the tree is not what was recorded.")
-    parts = tuple(peaks[i : i + 32] for i in range(0, len(peaks), 32))
-    return Head(size=size, peaks=parts, note=note if isinstance(note, str) else None)
+        return _Grown(tree, first, times, leaves)
 
 
 def _extend(db: Connection, grown: _Grown, sign: Sign | None) -> None:
-    old = grown.head
-    new = grow(old.size, old.peaks, grown.low, grown.high, grown.leaves, grown.times)
+    new = grow(grown.tree, grown.leaves, grown.times)
     if new.blocks:
         db.execute(_ADD_BLOCKS, (BITS, *(list(column) for column in zip(*new.blocks, strict=True))))
     for level, position, digest in new.above:
         below = position << BITS
         db.execute(_ADD_NODE, (level, position, digest, level - BITS, below, below + (1 << BITS) - 1))
-    note = sign(new.size, root_of(new.peaks)) if sign is not None else None
-    db.execute(_MOVE_HEAD, (new.size, b"".join(new.peaks), new.low, new.high, note, old.size, old.size))
+    size, peaks, low, high = new.tree
+    note = sign(size, root_of(peaks)) if sign is not None else None
+    db.execute(_MOVE_HEAD, (size, b"".join(peaks), low, high, note, grown.tree.size, grown.tree.size))
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from typing import Any
 
 from aequo.errors import LedgerError, OutputError, Tampered
 from aequo.ledger.entry import Row
-from aequo.ledger.growth import grow
+from aequo.ledger.growth import Tree, checked_head, checked_tree, grow
 from aequo.ledger.store import Changed, Head, NodeRow, PersonKey, Sign, StoredEntry
 from aequo.ledger.tree import BITS, root_of
 
@@ -170,9 +170,7 @@ class SqliteStore:
     def head(self) -> Head:
         """Return the tree as it stands."""
         found = self._read("SELECT size, CAST(peaks AS BLOB), note FROM head")
-        if len(found) != 1:
-            raise Tampered(f"{self.path.name}: the head of the tree is gone.")
-        return _head(self.path, *found[0])
+        return checked_head(self.path.name, found[0] if found else None)
 
     def commit(self, rows: Sequence[Row], keys: Sequence[PersonKey], sign: Sign | None) -> list[int | None]:
         """Store rows, and the new keys they are sealed with; return their indices."""
@@ -182,36 +180,35 @@ class SqliteStore:
                 self._add_people(keys)
             with self._change(self._writer) as db:
                 self._check_people(rows)
-                size, peaks, low, high = db.execute("SELECT size, CAST(peaks AS BLOB), low, high FROM head").fetchone()
-                head = _head(self.path, size, peaks, None)
+                found = db.execute("SELECT size, CAST(peaks AS BLOB), low, high FROM head").fetchone()
+                tree = checked_tree(self.path.name, found)
                 last = db.execute("SELECT max(id) FROM entries").fetchone()[0] or 0
-                if last != head.size:
+                if last != tree.size:
                     raise Tampered(
-                        f"{self.path.name}: the tree has {head.size} entries and the table ends at {last}; "
+                        f"{self.path.name}: the tree has {tree.size} entries and the table ends at {last}; "
                         "`aequo ledger verify` says more. Nothing was recorded."
                     )
-                first = head.size + 1
+                first = tree.size + 1
                 for start in range(0, len(rows), _AT_ONCE):
                     _insert(db, first + start, rows[start : start + _AT_ONCE])
                 people = [(row.subject, first + i) for i, row in enumerate(rows) if row.subject is not None]
                 if people:
                     db.executemany("INSERT INTO subjects VALUES(?, ?)", people)
-                self._extend(db, head, rows, low, high, sign)
-        return list(range(size, size + len(rows)))
+                self._extend(db, tree, rows, sign)
+        return list(range(tree.size, tree.size + len(rows)))
 
-    def _extend(
-        self, db: sqlite3.Connection, head: Head, rows: Sequence[Row], low: int, high: int, sign: Sign | None
-    ) -> None:
-        grown = grow(head.size, head.peaks, low, high, [row.leaf for row in rows], [row.time for row in rows])
+    def _extend(self, db: sqlite3.Connection, tree: Tree, rows: Sequence[Row], sign: Sign | None) -> None:
+        grown = grow(tree, [row.leaf for row in rows], [row.time for row in rows])
         insert = "INSERT INTO nodes VALUES(?, ?, ?, ?, ?)"
         if grown.blocks:
             db.executemany(insert, [(BITS, *block) for block in grown.blocks])
         for level, position, digest in grown.above:
             db.execute(insert, (level, position, digest, *self._span(db, level, position)))
-        note = sign(grown.size, root_of(grown.peaks)) if sign is not None else None
+        size, peaks, low, high = grown.tree
+        note = sign(size, root_of(peaks)) if sign is not None else None
         db.execute(
             "UPDATE head SET size = ?, peaks = ?, low = ?, high = ?, note = coalesce(?, note)",
-            (grown.size, b"".join(grown.peaks), grown.low, grown.high, note),
+            (size, b"".join(peaks), low, high, note),
         )
 
     @staticmethod
@@ -404,7 +401,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _make(path: Path, script: str, insert: str, rows: Sequence[tuple[str, Any]]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid():x}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         db = sqlite3.connect(temporary, isolation_level=None)
@@ -430,13 +427,6 @@ def _place(temporary: Path, path: Path) -> None:
         raise
     except OSError:  # a file system without hard links
         temporary.rename(path)
-
-
-def _head(path: Path, size: Any, peaks: Any, note: Any) -> Head:
-    if not isinstance(size, int) or size < 0 or not isinstance(peaks, bytes) or len(peaks) != 32 * size.bit_count():
-        raise Tampered(f"{path.name}: the head of the tree is not what was recorded.")
-    parts = tuple(peaks[i : i + 32] for i in range(0, len(peaks), 32))
-    return Head(size=size, peaks=parts, note=note if isinstance(note, str) else None)
 
 
 @contextlib.contextmanager
