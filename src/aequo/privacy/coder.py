@@ -113,12 +113,12 @@ class Coder:
         number = self.output == "number" and isinstance(value, numbers.Real) and not isinstance(value, bool)
         if not number:
             return surrogate(written.strip(), self.field, text, self._draw, lambda: token)
-        whole = isinstance(value, numbers.Integral)
         plain = f"{float(value):.0f}" if "e" in written else without_point(written)
-        made = surrogate(plain[:_LONGEST], self.field, text, self._draw, lambda: "0", number=True)
-        if len(plain) >= _LONGEST and made[:1].isdigit():
+        sign, digits = ("-", plain[1:]) if plain.startswith("-") else ("", plain)
+        made = surrogate(digits[:_LONGEST], self.field, text, self._draw, lambda: "0", number=True)
+        if len(digits) >= _LONGEST:
             made = "1" + made[1:]  # the largest 64-bit integers begin with 9223
-        return int(made) if whole else float(made)
+        return int(sign + made) if isinstance(value, numbers.Integral) else float(sign + made)
 
 
 class Shift:

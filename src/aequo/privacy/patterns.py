@@ -42,7 +42,7 @@ _STRICT = (
 )
 # What is too common in a text to mean anything, but does where it fills a column.
 _LOOSE = r"|\d{2,4}(?: \d{2,4}){2,4}|\d{2}([ .-])\d{2}(?:\2\d{2}){2,3}|\d{2}[ -]\d{6,8}|\d{3,4}[ -]\d{4}"
-_AROUND = r"(?<![\w.,-])(?:{})(?: ?(?:x|ext\.?) ?\d{{1,6}})?(?![\w-]|[.,]\d)"
+_AROUND = r"(?<![\w.,-])(?:{})(?: ?(?:x|ext\.?) ?\d{{1,6}})?(?!\w|[-.,]\d)"
 _PHONE_IN = re.compile(_AROUND.format(_STRICT))
 _PHONE = re.compile(_AROUND.format(_STRICT + _LOOSE))
 _DATE = re.compile(r"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ]\d{2,4}")

@@ -144,7 +144,7 @@ def sample_of(
     wanted = [name for name in table.columns if name not in columns]
     plain = [name for name in wanted if table.kind(name) != "other"]
     sample.unseen.update(name for name in wanted if name not in plain)
-    for name, values in table.sample(rows, seed=_SEED, columns=plain).items():
+    for name, values in table.sample(rows, seed=_SEED, columns=plain).items() if plain else ():
         sample.add(name, values.tolist())
     return sample
 

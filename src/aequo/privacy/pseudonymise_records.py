@@ -57,6 +57,11 @@ class Rewriter:
         return {key: self._field(value, str(key), str(key), who) for key, value in record.items()}
 
     @property
+    def paths(self) -> list[str]:
+        """The paths of all fields there were so far."""
+        return list(self._changes)
+
+    @property
     def counted(self) -> dict[str, tuple[Change, Counted]]:
         """For each path that was replaced: the change, and how many values, missing and lost there were."""
         found = {}

@@ -431,8 +431,7 @@ class Pseudonymiser:
         rewriter.sample = kept
         never = [name for name in self._fields or () if name not in rewriter.counted]
         if never:
-            paths = [*rewriter.counted, *(kept.columns if kept is not None else ())]
-            hint = did_you_mean(never[0], paths)
+            hint = did_you_mean(never[0], rewriter.paths)
             raise UnknownColumn(f"no record of {source.name} has the field {never[0]!r}.{hint}")
         report = self._reported(rewriter)
         self._judge(report.personal)

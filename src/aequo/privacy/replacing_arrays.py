@@ -259,7 +259,7 @@ def _arrow_column(column: Any, mapper: Mapper) -> tuple[Any, Counted]:
     for chunk in column.chunks:
         coded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
         uniques = coded.dictionary.to_pylist()
-        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        codes = coded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         counts = np.bincount(codes + 1, minlength=len(uniques) + 1)
         counted = counted + tally(mapper, uniques, counts[1:].tolist()) + Counted(0, int(counts[0]))
         made = mapper.many(uniques)

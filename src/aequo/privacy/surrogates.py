@@ -199,9 +199,10 @@ def _phone(text: str, field: Field, draw: Draw) -> str:
     code = _country_code(number)
     rest = len(number) - len(code)
     new = [str(draw.below(10)) for _ in range(rest)]
-    if rest and number[len(code)] != "0":
-        new[0] = str(1 + draw.below(9))
-    elif rest:
+    zero = rest > 0 and number[len(code)] == "0"
+    for place in (0, 1)[:rest] if zero else (0,)[:rest]:  # a second zero would be the way abroad
+        new[place] = str(1 + draw.below(9))
+    if zero:
         new[0] = "0"
     new += [str(draw.below(10)) for _ in extension]
     return _laid(text, new)
