@@ -11,7 +11,7 @@ from aequo.report.result import Assessment, GroupRow, Measure
 from aequo.report.verdict import facts, headline
 from aequo.report.view import Block, Figure, blocks, ranked, unjudged
 
-__all__ = ["code", "escape", "table", "to_markdown"]
+__all__ = ["code", "escape", "fenced", "table", "to_markdown"]
 
 Span = tuple[float, float]
 
@@ -90,6 +90,18 @@ def code(text: str) -> str:
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def fenced(text: str) -> list[str]:
+    """Return text, which is safe to show already, as a block of code; a fence longer than any within keeps it closed.
+
+    Examples
+    --------
+    >>> fenced("make demo")
+    ['```text', 'make demo', '```']
+    """
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return [f"{fence}text", text, fence]
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> list[str]:
@@ -201,6 +213,4 @@ def _provenance(assessment: Assessment) -> list[str]:
     out = ["## Policy and provenance", "", f"- Data: {escape(data.source)}, {code(data.digest)}"]
     out += [f"- File {escape(name)}: {code(digest)}" for name, digest in list(data.files.items())[:MOST_ROWS]]
     out += [f"- Policy: {code(assessment.policy.digest())}", f"- Made with aequo {escape(assessment.version)}", ""]
-    text = words.plain(assessment.reproduce)
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return [*out, "To reproduce:", "", f"{fence}text", text, fence]
+    return [*out, "To reproduce:", "", *fenced(words.plain(assessment.reproduce))]
