@@ -11,7 +11,7 @@ import msgspec
 
 from aequo.errors import InputError, Tampered
 from aequo.ledger.entry import Header, header, instant
-from aequo.ledger.note import Checkpoint, open_note
+from aequo.ledger.note import Checkpoint, open_note, read_vkey
 from aequo.ledger.store import Head, Store, StoredEntry
 from aequo.ledger.tree import BITS, Node, Subtrees, extend, root_of
 
@@ -108,33 +108,53 @@ def verify(store: Store, *, vkey: str, checkpoint: str | None = None, since: str
     Raises
     ------
     InputError
-        If the public key is none, or `since` is not a checkpoint of this ledger.
+        If the public key given is none.
     """
     try:
-        head = store.head()
+        return _verify(store, vkey, checkpoint, since)
     except Tampered as error:
         return _failed(store, str(error))
-    run = _Run(store, head)
-    points = run.signed(vkey, checkpoint)
-    if since is not None:
-        run.begin(Checkpoint.from_text(open_note(since, vkey)))
+
+
+def _verify(store: Store, vkey: str, checkpoint: str | None, since: str | None) -> Verification:
+    try:
+        read_vkey(vkey)
+    except InputError:
+        if vkey != store.meta().get("vkey"):
+            raise
+        raise Tampered("the public key in the ledger is none.") from None
+    # Before the head: whoever appends meanwhile makes the tree larger, never smaller.
+    kept = store.checkpoints()
+    run = _Run(store, store.head(), vkey)
+    points = [run.point(f"the checkpoint kept for {size} entries", note, size) for size, note in kept]
+    if run.head.note is not None:
+        points.append(run.point("the newest checkpoint", run.head.note))
+    given = [
+        run.point(name, note)
+        for name, note in (("the checkpoint given", checkpoint), ("the checkpoint to start from", since))
+        if note is not None
+    ]
+    signed = sorted((point for point in (*points, *given) if point is not None), key=lambda point: point.size)
+    if not signed:
+        run.say(None, "no checkpoint is left that the key signed: nothing vouches for the entries.")
+    if since is not None and given[-1] is not None:
+        run.begin(given[-1])
     start = run.size
     try:
-        run.read([p for p in points if p.size >= start])
+        run.read([point for point in signed if point.size >= start])
         run.finish()
     except Tampered as error:
         run.say(None, f"{error}")
-    witnessed = Checkpoint.from_text(open_note(checkpoint, vkey)).size if checkpoint and not run.forged else 0
     return Verification(
         ok=not run.problems,
-        origin=str(store.meta().get("origin", "")),
-        size=head.size,
+        origin=run.origin,
+        size=run.head.size,
         root=root_of(run.peaks).hex(),
         start=start,
         problems=tuple(run.problems[:_MOST]),
         checkpoints=run.held,
         signed=run.vouched,
-        witnessed=witnessed,
+        witnessed=max((point.size for point in given if point is not None), default=0),
     )
 
 
@@ -151,18 +171,22 @@ def _failed(store: Store, what: str) -> Verification:
 
 @dataclass(slots=True)
 class _Run:
-    """One verification under way: the tree so far, and what was found."""
+    """One verification: how far it is, and what was found."""
 
     store: Store
     head: Head
+    vkey: str
+    origin: str = field(init=False)
     size: int = 0
     peaks: tuple[bytes, ...] = ()
     held: int = 0
     vouched: int = 0
-    forged: bool = False
     problems: list[Problem] = field(default_factory=list)
     _tail: list[int] = field(default_factory=list)
     _sound: int = 0
+
+    def __post_init__(self) -> None:
+        self.origin = str(self.store.meta().get("origin", ""))
 
     def say(self, entry: int | None, what: str) -> None:
         if len(self.problems) <= _MOST:
@@ -170,45 +194,37 @@ class _Run:
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 
-    def signed(self, vkey: str, outside: str | None) -> list[Checkpoint]:
-        """Return the checkpoints to hold the tree against, by size, and say which are not what they should be."""
-        origin = self.store.meta().get("origin", "")
-        points = []
-        given = [(f"the checkpoint kept for {size} entries", note) for size, note in self.store.checkpoints()]
-        if self.head.note is not None:
-            given.append(("the newest checkpoint", self.head.note))
-        if outside is not None:
-            given.append(("the checkpoint given", outside))
-        for name, note in given:
-            try:
-                point = Checkpoint.from_text(open_note(note, vkey))
-            except (Tampered, InputError, TypeError, AttributeError) as error:
-                self.say(None, f"{name} cannot be trusted: {error}")
-                self.forged = self.forged or note is outside
-                continue
-            if point.origin != origin:
-                self.say(None, f"{name} is of the ledger {point.origin!r}, and this one says it is {origin!r}.")
-            elif point.size > self.head.size:
-                self.say(
-                    self.head.size,
-                    f"{name} is on {point.size} entries and the ledger has {self.head.size}: it was cut or set back.",
-                )
-            else:
-                points.append(point)
-        if not points:
-            self.say(None, "no checkpoint is left that the key signed: nothing vouches for the entries.")
-        return sorted(points, key=lambda p: p.size)
+    def point(self, name: str, note: str, size: int | None = None) -> Checkpoint | None:
+        """Return what a checkpoint says, to hold the tree against; None, and say why, if that cannot be done."""
+        try:
+            point = Checkpoint.from_text(open_note(note, self.vkey))
+        except (Tampered, InputError, TypeError, AttributeError) as error:
+            self.say(None, f"{name} cannot be trusted: {error}")
+            return None
+        if point.origin != self.origin:
+            self.say(None, f"{name} is of the ledger {point.origin!r}, and this one says it is {self.origin!r}.")
+        elif size is not None and point.size != size:
+            self.say(None, f"{name} is on {point.size}: it was put in another's place.")
+        elif point.size > self.head.size:
+            self.say(
+                self.head.size,
+                f"{name} is on {point.size} entries and the ledger has {self.head.size}: it was cut or set back.",
+            )
+        else:
+            return point
+        return None
 
     def begin(self, trusted: Checkpoint) -> None:
         """Start after a checkpoint, from stored hashes that its root vouches for."""
-        if trusted.size > self.head.size:
-            raise InputError(f"the checkpoint is on {trusted.size} entries and the ledger has {self.head.size}.")
         try:
             peaks = Subtrees(self.store.hashes, trusted.size).peaks()
         except Tampered:
             peaks = ()
         if root_of(peaks) != trusted.root:
-            raise InputError("the stored tree does not lead to the trusted checkpoint; verify from the beginning.")
+            self.say(
+                None, "the stored tree does not lead to the checkpoint to start from: it was verified from entry 0."
+            )
+            return
         self.size, self.peaks, self._sound = trusted.size, peaks, trusted.size
         self.vouched = trusted.size
         first = self.size - self.size % (1 << BITS)
@@ -274,19 +290,20 @@ class _Run:
         """Hold the columns beside the bytes against the bytes."""
         listed = self.store.subject_rows(self.size, stop)
         said: list[tuple[int, bytes]] = []
-        seen = (-1, "")
+        time, shown = -1, ""
         for row in rows:
             try:
                 head: Header = header(row.body)
-            except (msgspec.MsgspecError, TypeError, RecursionError, UnicodeError):
+                subject = None if head.subject is None else bytes.fromhex(head.subject)
+            except (msgspec.MsgspecError, TypeError, RecursionError, ValueError):
                 self.say(row.position, f"entry {row.position} is no entry: its bytes cannot be read.")
                 continue
-            if row.time != seen[0]:
-                seen = (row.time, instant(row.time) if abs(row.time) < 2**56 else "")
-            if head.time != seen[1]:
+            if row.time != time:
+                time, shown = row.time, _shown(row.time)
+            if head.time != shown:
                 self.say(row.position, f"the time beside entry {row.position} is not the time in it.")
-            if head.subject is not None:
-                said.append((row.position, bytes.fromhex(head.subject)))
+            if subject is not None:
+                said.append((row.position, subject))
         if said != [(index, subject) for index, subject in listed]:
             wrong = sorted(set(said) ^ set(listed))
             index = wrong[0][0] if wrong else None
@@ -324,3 +341,10 @@ class _Run:
             self.say(self._sound, f"the tree over the entries from {self._sound} on is not the one that was recorded.")
         for stray in self.store.strays():
             self.say(self.head.size, f"{stray}: aequo did not record them.")
+
+
+def _shown(time: int) -> str:
+    try:
+        return instant(time)
+    except OverflowError:  # not a time that anything was recorded at
+        return ""

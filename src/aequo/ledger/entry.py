@@ -53,6 +53,8 @@ MOST_DEEP = 200
 
 _POOL = 256
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+_MOST_BITS = 14_284  # 4,300 digits, which is where Python stops to read
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder()
@@ -243,20 +245,18 @@ def encode_json(event: object) -> bytes:
     """
     try:
         text = _ENCODER.encode(event)
-        if (
-            len(text) <= MOST_BYTES
-            and text.count(b"[") + text.count(b"{") <= MOST_DEEP
-            and _DECODER.decode(text) == event
-        ):
-            return text
-        same = _DECODER.decode(text) == event
+        size = len(text)
+        same = size <= MOST_BYTES and _DECODER.decode(text) == event
     except (RecursionError, TypeError, ValueError, OverflowError, msgspec.MsgspecError):
-        text, same = b"", False
-    reason = _unfit(event)
-    if reason is None and len(text) > MOST_BYTES:
-        reason = f"takes {len(text):,} bytes, and {MOST_BYTES:,} are the most; store it elsewhere and log its digest"
-    if reason is None and not same:
-        reason = "holds something that JSON does not give back as it was"
+        text, size, same = b"", 0, False
+    if same and text.count(b"[") + text.count(b"{") <= MOST_DEEP:
+        return text
+    if size > MOST_BYTES:
+        reason: str | None = (
+            f"takes {size:,} bytes, and {MOST_BYTES:,} are the most; store it elsewhere and log its digest"
+        )
+    else:
+        reason = _unfit(event) or (None if same else "holds something that JSON does not give back as it was")
     if reason is not None:
         raise InputError(f"the event {reason}.")
     return text
@@ -293,22 +293,28 @@ def _unfit_key(key: object, path: tuple[str | int, ...]) -> str | None:
 def _unfit_scalar(value: object, path: tuple[str | int, ...]) -> str | None:
     if isinstance(value, str):
         return None if _encodable(value) else f"has half of a surrogate pair{_at(path)}, which is no character"
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return None
+    if isinstance(value, float) and not math.isfinite(value):
         name = "NaN" if value != value else "an infinite number"
         return f"has {name}{_at(path)}, which JSON cannot hold; leave it out or write null"
-    if value is None or isinstance(value, (bool, int)):
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"has a whole number{_at(path)} of so many digits that Python does not read it back; write it as text"
+    if value is None or isinstance(value, (bool, int)) or type(value) is float:
         return None
-    hint = "; use a list" if isinstance(value, (tuple, set, frozenset)) else ""
+    hint = ""
+    if isinstance(value, (tuple, set, frozenset)):
+        hint = "; use a list"
+    elif hasattr(value, "tolist"):
+        hint = "; call its tolist()"
     return f"has a {type(value).__name__}{_at(path)}, which is no JSON value{hint}"
 
 
 def _at(path: tuple[str | int, ...]) -> str:
     if not path:
         return ""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-    return f" at {text if len(text) <= 80 else '...' + text[-77:]}" if _encodable(text) else ""
+    # A key that is no plain word may be a value, such as an address, by which somebody arranged the event.
+    parts = (f"[{p}]" if isinstance(p, int) else f".{p}" if _WORD.fullmatch(p) else "[...]" for p in path)
+    text = "".join(parts).lstrip(".")
+    return f" at {text if len(text) <= 80 else '...' + text[-77:]}"
 
 
 def _encodable(text: str) -> bool:
@@ -367,28 +373,37 @@ def opened(head: Header, data_key: bytes | None) -> tuple[Any, bool]:
     if plain is None:
         return clear, False
     personal = _DECODER.decode(plain)
-    return ({**clear, **personal} if isinstance(clear, dict) and isinstance(personal, dict) else personal), True
+    if not isinstance(clear, dict):
+        return personal, True
+    return {**clear, **personal} if isinstance(personal, dict) else clear, True  # null: nothing is sealed
 
 
 def canonical(value: object) -> bytes:
     """Return one text for equal inputs: sorted keys, whole floats as integers, numpy and frame values as plain ones.
 
+    Inputs are equal if JSON would make them so: tuples are lists, keys are text, dates are text in ISO 8601.
+
     Parameters
     ----------
     value : Any
-        JSON values, numpy scalars and arrays, mappings, sequences, dates, bytes.
+        JSON values, numpy scalars and arrays, mappings, sequences, sets, dates, bytes, rows and columns of frames.
 
     Raises
     ------
     InputError
-        If it holds something without a plain form.
+        If it holds something without a plain form; the message names no value.
 
     Examples
     --------
     >>> canonical({"b": 1.0, "a": (True, None)}) == canonical({"a": [True, None], "b": 1})
     True
     """
-    return msgspec.json.encode(_plain(value, 0))
+    try:
+        return msgspec.json.encode(_plain(value, 0))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("the input has a whole number of too many digits; pass it as text.") from None
 
 
 def _plain(value: object, depth: int) -> object:
@@ -401,23 +416,46 @@ def _plain(value: object, depth: int) -> object:
             raise InputError("the input has half of a surrogate pair, which is no character.")
         return value
     if isinstance(value, float):
-        return int(value) if value.is_integer() else value if math.isfinite(value) else repr(float(value))
+        if math.isfinite(value):
+            return int(value) if value.is_integer() else float(value)
+        return _marked("number", repr(float(value)))
     if isinstance(value, Mapping):
-        return {str(k): _plain(value[k], depth + 1) for k in sorted(value, key=str)}
+        return _plain_mapping(value, depth)
     if isinstance(value, (list, tuple)):
         return [_plain(v, depth + 1) for v in value]
     return _plain_object(value, depth)
 
 
+def _plain_mapping(value: Mapping[Any, Any], depth: int) -> dict[str, object]:
+    plain: dict[str, object] = {}
+    for text, key in sorted(((str(key), key) for key in value), key=lambda pair: pair[0]):
+        if not _encodable(text):
+            raise InputError("the input has a key with half of a surrogate pair, which is no character.")
+        # A key of the input that looks like one of our marks gets another zero byte in front.
+        name = "\0" + text if text.startswith("\0") else text
+        if name in plain:
+            raise InputError("the input has two keys that are the same as text; rename one.")
+        plain[name] = _plain(value[key], depth + 1)
+    return plain
+
+
+def _marked(what: str, value: object) -> dict[str, object]:
+    """Return what JSON has no word for, in a form that no mapping of the input can have."""
+    return {"\0" + what: value}
+
+
 def _plain_object(value: object, depth: int) -> object:
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return "sha256:" + sha256(value).hexdigest()
+        return _marked("sha256", sha256(bytes(value)).hexdigest())
+    if type(value).__name__ in ("NaTType", "NAType"):  # pandas' missing values
+        return _marked("number", "nan")
     if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
     if isinstance(value, (set, frozenset)):
-        return sorted((_plain(v, depth + 1) for v in value), key=repr)
-    for way in ("to_dict", "tolist"):  # frames and series; numpy
+        return _marked("set", sorted((_plain(v, depth + 1) for v in value), key=msgspec.json.encode))
+    # pandas and polars; numpy; polars' columns; Arrow
+    for way in ("to_dict", "tolist", "to_list", "to_pydict", "as_py"):
         made = getattr(value, way, None)
-        if callable(made):
+        if callable(made) and not isinstance(value, type):
             return _plain(made(), depth + 1)
     raise InputError(f"the input has a {type(value).__name__}, which has no plain form; pass plain values or a digest.")

@@ -24,12 +24,23 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from aequo.errors import KeyProblem, OutputError
 
-__all__ = ["KeyRing", "KeyService", "KeySource", "MasterKey", "load_key", "open_sealed", "seal"]
+__all__ = [
+    "KeyRing",
+    "KeyService",
+    "KeySource",
+    "MasterKey",
+    "load_key",
+    "open_sealed",
+    "seal",
+    "unwrap_secret",
+    "wrap_secret",
+]
 
 _NONCE = 12
 _LINE = re.compile(r"(\d{1,9})\s*[=:]\s*(\S+)")
 _HEAD = "# aequo master key: whoever has this file can read all that is sealed with it. Keep it apart from the data."
 _MOST = 1_000_000
+_NAME = re.compile(r"[\w. -]{1,60}")
 
 
 @runtime_checkable
@@ -272,20 +283,52 @@ def load_key(source: KeySource) -> MasterKey:
     kind, _, rest = text.partition(":")
     if kind == "env":
         if rest not in os.environ:
-            raise KeyProblem(f"the environment has no variable {rest!r} with the master key.")
-        return KeyRing.from_text(os.environ[rest], source=f"the variable {rest}")
-    path = Path(rest if kind == "file" else text).expanduser()
+            raise KeyProblem(f"the environment has no variable {_shown(rest)} with the master key.")
+        return KeyRing.from_text(os.environ[rest], source=f"the variable {_shown(rest)}")
+    path = Path(rest if kind == "file" else text)
+    name = _shown(path.name)
     try:
-        with path.open("rb") as file:
+        with path.expanduser().open("rb") as file:
             raw = file.read(_MOST)
-        return KeyRing.from_text(raw.decode("ascii"), source=f"the key file {path.name}")
+        return KeyRing.from_text(raw.decode("ascii"), source=f"the key file {name}")
     except FileNotFoundError:
-        raise KeyProblem(f"there is no key file {path.name!r}. `aequo ledger init` writes one.") from None
-    except (OSError, ValueError) as error:
+        raise KeyProblem(f"there is no key file {name}. `aequo ledger init` writes one.") from None
+    except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, KeyProblem):
             raise
-        reason = error.strerror if isinstance(error, OSError) else "it is not plain text"
-        raise KeyProblem(f"the key file {path.name!r} cannot be read: {reason}.") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is no file of plain text"
+        raise KeyProblem(f"the key file {name} cannot be read: {reason}.") from None
+
+
+def _shown(name: str) -> str:
+    """Return a name for a message; somebody may have given the key itself where its place was asked for."""
+    return repr(name) if _NAME.fullmatch(name) and _decoded(name) is None else "of the name given"
+
+
+def wrap_secret(master: MasterKey, secret: bytes, *, context: bytes) -> bytes:
+    """Return what a master key makes of a secret.
+
+    Raises
+    ------
+    KeyProblem
+        If a key service does not do it, whatever it raises.
+    """
+    try:
+        return master.wrap(secret, context=context)
+    except KeyProblem:
+        raise
+    except Exception as error:
+        raise KeyProblem(f"the key service did not wrap a key ({type(error).__name__}).") from error
+
+
+def unwrap_secret(master: MasterKey, sealed: bytes, *, context: bytes) -> bytes:
+    """Return the secret that a master key wrapped; raises as `wrap_secret`."""
+    try:
+        return master.unwrap(sealed, context=context)
+    except KeyProblem:
+        raise
+    except Exception as error:
+        raise KeyProblem(f"the key service did not unwrap a key ({type(error).__name__}).") from error
 
 
 def seal(key: bytes, plain: bytes, context: bytes) -> bytes:

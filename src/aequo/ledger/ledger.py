@@ -28,7 +28,7 @@ from aequo.ledger.entry import (
 )
 from aequo.ledger.events import Part, decision_part, event_part, follow_up_part, named, short_value
 from aequo.ledger.group import Group, Waiting
-from aequo.ledger.keys import KeySource, MasterKey, load_key
+from aequo.ledger.keys import KeySource, MasterKey, load_key, unwrap_secret, wrap_secret
 from aequo.ledger.note import Checkpoint, read_vkey, sign_note
 from aequo.ledger.people import DataKey, People, person_context, plain_subject
 from aequo.ledger.places import create_ledger, ledger_exists, open_store, secret_context
@@ -80,7 +80,7 @@ class Ledger:
     def __init__(self, store: Store, *, key: MasterKey | None, inputs: Literal["digest", "keep"], url: str) -> None:
         self._store = store
         self._keep_inputs = inputs == "keep"
-        self._meta = store.meta()
+        self._meta = _checked(store.meta())
         self._group, self._pid = Group(self._commit), os.getpid()
         self.url = url
         self._people: People | None = None
@@ -130,7 +130,12 @@ class Ledger:
             if master is None:
                 raise KeyProblem("a new ledger needs a master key (key=): its secrets are stored only in wrapped form.")
             create_ledger(url, master, origin)
-        return cls(open_store(url), key=master, inputs=inputs, url=url)
+        store = open_store(url)
+        try:
+            return cls(store, key=master, inputs=inputs, url=url)
+        except BaseException:
+            store.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -194,7 +199,7 @@ class Ledger:
         wrapped = self._store.secret(name)
         if wrapped is None:
             raise Tampered(f"the ledger's secret {name!r} is gone.")
-        return master.unwrap(wrapped, context=secret_context(self.origin, name))
+        return unwrap_secret(master, wrapped, context=secret_context(self.origin, name))
 
     def _need_people(self, what: str) -> People:
         if self._people is None:
@@ -258,11 +263,12 @@ class Ledger:
             for row in rows:
                 context = person_context(row.subject, row.key_id)
                 data_key = _first_that_opens((people.master, master), row.wrapped, context)
-                changed.append(row._replace(wrapped=master.wrap(data_key, context=context)))
+                changed.append(row._replace(wrapped=wrap_secret(master, data_key, context=context)))
             self._store.rewrap({}, changed)
             count, after = count + len(rows), rows[-1].subject
         # Last, since they tell which master key is the ledger's.
-        self._store.rewrap({n: master.wrap(p, context=secret_context(self.origin, n)) for n, p in plain.items()}, ())
+        contexts = {name: secret_context(self.origin, name) for name in plain}
+        self._store.rewrap({n: wrap_secret(master, secret, context=contexts[n]) for n, secret in plain.items()}, ())
         self._people = People(self._store, master)
         self._store.scrub()
         return count
@@ -702,10 +708,19 @@ def _receipts(waiting: Waiting, ids: Sequence[str], now: int) -> list[Receipt]:
     ]
 
 
-def _first_that_opens(masters: Sequence[MasterKey], wrapped: bytes, context: bytes) -> bytes:
+def _first_that_opens(masters: Sequence[MasterKey], sealed: bytes, context: bytes) -> bytes:
     for master in masters[:-1]:
         try:
-            return master.unwrap(wrapped, context=context)
+            return unwrap_secret(master, sealed, context=context)
         except KeyProblem:
             continue  # an earlier, interrupted rotation wrapped this one with the new key already
-    return masters[-1].unwrap(wrapped, context=context)
+    return unwrap_secret(masters[-1], sealed, context=context)
+
+
+def _checked(meta: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what a ledger says of itself, if it says all that is needed."""
+    if not all(isinstance(meta.get(name), str) for name in ("format", "origin", "vkey")):
+        raise Tampered("the ledger does not say its name, its public key or its form any more.")
+    if meta["format"] != "1":
+        raise LedgerError("the ledger is of a form that this version of aequo does not know; use a newer one.")
+    return meta

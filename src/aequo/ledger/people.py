@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from aequo.errors import InputError, KeyProblem
-from aequo.ledger.keys import MasterKey
+from aequo.ledger.keys import MasterKey, unwrap_secret, wrap_secret
 from aequo.ledger.store import PersonKey, Store
 
 __all__ = ["DataKey", "People", "person_context", "plain_subject"]
@@ -111,12 +111,12 @@ class People:
         known = self._known.get(subject)
         if known is not None and known.key_id == row.key_id:
             return known._replace(fresh=None)
-        key = self.master.unwrap(row.wrapped, context=person_context(subject, row.key_id))
+        key = unwrap_secret(self.master, row.wrapped, context=person_context(subject, row.key_id))
         if len(key) != 32:
             raise KeyProblem("a person's data key has the wrong length: the sealed bytes were changed.")
         return DataKey(row.key_id, key, None)
 
     def _made(self, subject: bytes) -> DataKey:
         key_id, key = secrets.token_bytes(8), secrets.token_bytes(32)
-        wrapped = self.master.wrap(key, context=person_context(subject, key_id))
-        return DataKey(key_id, key, PersonKey(subject, key_id, wrapped, time.time_ns() // 1000))
+        stored = wrap_secret(self.master, key, context=person_context(subject, key_id))
+        return DataKey(key_id, key, PersonKey(subject, key_id, stored, time.time_ns() // 1000))

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from aequo.errors import InputError, OutputError
 from aequo.ledger.entry import instant
-from aequo.ledger.keys import MasterKey
+from aequo.ledger.keys import MasterKey, wrap_secret
 from aequo.ledger.note import Checkpoint, sign_note, vkey_of
 from aequo.ledger.sqlite import SqliteStore
 from aequo.ledger.store import Store
@@ -95,7 +95,7 @@ def create_ledger(url: str, master: MasterKey, origin: str | None) -> None:
     signing = Ed25519PrivateKey.generate()
     vkey = vkey_of(name, signing.public_key().public_bytes_raw())
     plain = {"digest": secrets.token_bytes(32), "sign": signing.private_bytes_raw(), "subject": secrets.token_bytes(32)}
-    wrapped = {n: master.wrap(p, context=secret_context(name, n)) for n, p in plain.items()}
+    wrapped = {n: wrap_secret(master, p, context=secret_context(name, n)) for n, p in plain.items()}
     meta = {"format": "1", "origin": name, "vkey": vkey, "created": instant(time.time_ns() // 1000)}
     make = _maker(url)
     try:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from aequo.errors import Tampered
+from aequo.errors import LedgerError, Tampered
 from aequo.ledger.entry import Entry, Header, header, opened
 from aequo.ledger.people import People
 from aequo.ledger.store import Store, StoredEntry
@@ -59,12 +59,13 @@ def read_entries(store: Store, chosen: Chosen, people: People | None) -> Iterato
     for row in _rows(store, chosen):
         try:
             head = header(row.body)
-        except (msgspec.MsgspecError, TypeError, RecursionError):
+            entry = _entry(row, head, people) if _fits(row, head, chosen) else None
+        except LedgerError:
+            raise
+        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
             raise Tampered(f"entry {row.position} cannot be read; `aequo ledger verify` says more.") from None
-        if _fits(row, head, chosen):
-            entry = _entry(row, head, people)
-            if all(_field(entry.event, name) == value for name, value in chosen.fields.items()):
-                yield entry
+        if entry is not None and all(_field(entry.event, name) == value for name, value in chosen.fields.items()):
+            yield entry
 
 
 def spans(store: Store, since: int | None, until: int | None, start: int, stop: int) -> Iterator[tuple[int, int]]:
