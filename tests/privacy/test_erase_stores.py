@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aequo.errors import InputError
+from aequo.ledger import KeyRing
 from aequo.privacy.erase_files import FileStore
 from aequo.privacy.erase_sql import SqlStore
 from aequo.privacy.stores import NotReached
 
-from .erasing import new_shop, shop_store
+from .erasing import KEY, new_ledger, new_shop, shop_store
 
 HOSTILE = ["' OR 1=1 --", "x'; DROP TABLE orders; --", ":subject", "%(subject)s", "%s", "?", '"', "\\", "null", "0"]
 
@@ -345,3 +346,26 @@ def test_what_a_killed_process_left_beside_a_file_is_removed(tmp_path: Path) -> 
         leftover.write_text("who,text\n", encoding="utf-8")
     assert FileStore(name="calls", files=[str(path)], column="who").erase("anna") == 0
     assert not dead.exists() and alive.exists() and other.exists()
+
+
+# -- the vault of pseudonyms
+
+
+def test_what_pseudonyms_stand_for_is_erased_with_the_person_and_nobody_else(tmp_path: Path) -> None:
+    from aequo.privacy.erase import erase
+    from aequo.privacy.erase_vault import VaultStore
+    from aequo.privacy.fields import Field
+    from aequo.privacy.vault import Vault
+
+    person = Field(kind="id", domain="customer")
+    with Vault.open(tmp_path / "people.vault", KEY) as vault, new_ledger(tmp_path) as ledger:
+        vault.put("email", 1, [("p1_00", "jane@example.org", "jane@example.org"), ("p1_01", "b@x.org", "b@x.org")])
+        vault.link("email", 1, [("p1_00", "c-1"), ("p1_01", "c-2")], person)
+        store = VaultStore(vault=vault, person=person)
+        receipt = erase("c-1", ledger=ledger, stores=[store])
+        assert [(o.store, o.result, o.count) for o in receipt.outcomes[:1]] == [("vault", "erased", 1)]
+        assert [found.value for found in vault.find("email", ["p1_00", "p1_01"])] == [None, "b@x.org"]
+        assert erase("c-1", ledger=ledger, stores=[store]).outcomes[0].count == 0
+    with Vault.open(tmp_path / "people.vault", KeyRing.new()) as other:
+        with pytest.raises(NotReached, match="made with another key"):
+            VaultStore(vault=other, person=person).erase("c-2")

@@ -27,10 +27,16 @@ FORMAT = "aequo-erasure-receipt/1"
 DONE = "erasure"
 """Kind of the entry that says what an erasure did."""
 
-Result = Literal["erased", "unreadable", "kept", "not reached"]
+Result = Literal["erased", "unreadable", "kept", "not reached", "traces"]
 State = Literal["complete", "incomplete", "refused"]
 
-_SIGNS = {"erased": "erased", "unreadable": "made unreadable", "kept": "kept", "not reached": "NOT REACHED"}
+_SIGNS = {
+    "erased": "erased",
+    "unreadable": "made unreadable",
+    "kept": "kept",
+    "not reached": "NOT REACHED",
+    "traces": "traces may stay",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +47,9 @@ class Outcome:
     ----------
     store : str
         Name of the store.
-    result : {"erased", "unreadable", "kept", "not reached"}
-        ``"unreadable"``: the records stay, and the key that they are sealed with is destroyed.
+    result : {"erased", "unreadable", "kept", "not reached", "traces"}
+        ``"unreadable"``: the records stay, and the key that they are sealed with is destroyed. ``"traces"``: a place
+        out of the ledger's reach, such as a backup, may hold that key, wrapped, until it is written over.
     count : int or None
         How many records; None where the store cannot tell.
     why : str
