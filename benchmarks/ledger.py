@@ -190,16 +190,16 @@ def durable(folder: Path, url: str, rounds: int, quick: int) -> None:
     """Waiters and batches against their floors; the median of the rounds' ratios."""
     ledger = Ledger.open(url, key=KeyRing.new())
     body = body_of(ledger)
-    name = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
+    engine = "SQLite" if url.startswith("sqlite") else "PostgreSQL"
 
     def one_each() -> float:
-        return fsync_each(folder, body, quick) if name == "SQLite" else bare_postgres(url, body, quick, 1)
+        return fsync_each(folder, body, quick) if engine == "SQLite" else bare_postgres(url, body, quick, 1)
 
     def bare(count: int, size: int) -> float:
-        return bare_sqlite(folder, body, count, size) if name == "SQLite" else bare_postgres(url, body, count, size)
+        return bare_sqlite(folder, body, count, size) if engine == "SQLite" else bare_postgres(url, body, count, size)
 
-    least = "an fsync each; bare inserts" if name == "SQLite" else "an insert each; COPY"
-    print(f"\n{name}, {len(body)} bytes an entry; floor: {least}")
+    least = "an fsync each; bare inserts" if engine == "SQLite" else "an insert each; COPY"
+    print(f"\n{engine}, {len(body)} bytes an entry; floor: {least}")
     print(f"{'':34}{'a second':>12}{'floor':>12}{'ratio':>9}")
     cases: list[tuple[str, Callable[[], float], Callable[[], float]]] = [
         (
