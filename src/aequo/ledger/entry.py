@@ -245,18 +245,17 @@ def encode_json(event: object) -> bytes:
     """
     try:
         text = _ENCODER.encode(event)
-        size = len(text)
-        same = size <= MOST_BYTES and _DECODER.decode(text) == event
+        back = _DECODER.decode(text) if len(text) <= MOST_BYTES else None
+        same = back == event
     except (RecursionError, TypeError, ValueError, OverflowError, msgspec.MsgspecError):
-        text, size, same = b"", 0, False
+        text, back, same = b"", None, False
     if same and text.count(b"[") + text.count(b"{") <= MOST_DEEP:
         return text
-    if size > MOST_BYTES:
-        reason: str | None = (
-            f"takes {size:,} bytes, and {MOST_BYTES:,} are the most; store it elsewhere and log its digest"
-        )
+    reason: str | None
+    if len(text) > MOST_BYTES:
+        reason = f"takes {len(text):,} bytes, and {MOST_BYTES:,} are the most; store it elsewhere and log its digest"
     else:
-        reason = _unfit(event) or (None if same else "holds something that JSON does not give back as it was")
+        reason = _unfit(back) if same else _unfit(event) or "holds something that JSON does not give back as it was"
     if reason is not None:
         raise InputError(f"the event {reason}.")
     return text
@@ -269,13 +268,13 @@ def _unfit(event: object) -> str | None:
         value, path = waiting.pop()
         if len(path) > MOST_DEEP:
             return f"nests deeper than {MOST_DEEP} levels; flatten it"
-        if type(value) is dict:
+        if isinstance(value, dict):
             for key in value:
                 reason = _unfit_key(key, path)
                 if reason is not None:
                     return reason
             waiting += [(item, (*path, key)) for key, item in value.items()]
-        elif type(value) is list:
+        elif isinstance(value, list):
             waiting += [(item, (*path, i)) for i, item in enumerate(value)]
         else:
             reason = _unfit_scalar(value, path)
@@ -291,14 +290,14 @@ def _unfit_key(key: object, path: tuple[str | int, ...]) -> str | None:
 
 
 def _unfit_scalar(value: object, path: tuple[str | int, ...]) -> str | None:
-    if isinstance(value, str):
-        return None if _encodable(value) else f"has half of a surrogate pair{_at(path)}, which is no character"
+    if isinstance(value, str) and not _encodable(value):
+        return f"has half of a surrogate pair{_at(path)}, which is no character"
     if isinstance(value, float) and not math.isfinite(value):
         name = "NaN" if value != value else "an infinite number"
         return f"has {name}{_at(path)}, which JSON cannot hold; leave it out or write null"
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return f"has a whole number{_at(path)} of so many digits that Python does not read it back; write it as text"
-    if value is None or isinstance(value, (bool, int)) or type(value) is float:
+    if value is None or type(value) in (bool, int, float, str):
         return None
     hint = ""
     if isinstance(value, (tuple, set, frozenset)):
@@ -409,12 +408,14 @@ def canonical(value: object) -> bytes:
 def _plain(value: object, depth: int) -> object:
     if depth > MOST_DEEP:
         raise InputError(f"the input nests deeper than {MOST_DEEP} levels; flatten it.")
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, str):
         if not _encodable(value):
             raise InputError("the input has half of a surrogate pair, which is no character.")
-        return value
+        return str.__str__(value)  # numpy's text is text, and so is a member of an enumeration
     if isinstance(value, float):
         if math.isfinite(value):
             return int(value) if value.is_integer() else float(value)
@@ -428,7 +429,8 @@ def _plain(value: object, depth: int) -> object:
 
 def _plain_mapping(value: Mapping[Any, Any], depth: int) -> dict[str, object]:
     plain: dict[str, object] = {}
-    for text, key in sorted(((str(key), key) for key in value), key=lambda pair: pair[0]):
+    named = ((str.__str__(key) if isinstance(key, str) else str(key), key) for key in value)
+    for text, key in sorted(named, key=lambda pair: pair[0]):
         if not _encodable(text):
             raise InputError("the input has a key with half of a surrogate pair, which is no character.")
         # A key of the input that looks like one of our marks gets another zero byte in front.
