@@ -40,7 +40,7 @@ _NONCE = 12
 _LINE = re.compile(r"(\d{1,9})\s*[=:]\s*(\S+)")
 _HEAD = "# aequo master key: whoever has this file can read all that is sealed with it. Keep it apart from the data."
 _MOST = 1_000_000
-_NAME = re.compile(r"[\w. -]{1,60}")
+_NAME = re.compile(r"[\w. -]{1,40}")  # shorter than any form of 32 bytes that is read here
 
 
 @runtime_checkable
@@ -302,7 +302,7 @@ def load_key(source: KeySource) -> MasterKey:
 
 def _shown(name: str) -> str:
     """Return a name for a message; somebody may have given the key itself where its place was asked for."""
-    return repr(name) if _NAME.fullmatch(name) and _decoded(name) is None else "of the name given"
+    return repr(name) if _NAME.fullmatch(name) else "of the name given"
 
 
 def wrap_secret(master: MasterKey, secret: bytes, *, context: bytes) -> bytes:
