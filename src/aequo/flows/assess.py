@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aequo.core.counts import Counts
 from aequo.core.finding import Evidence, Finding, Status, overall
@@ -21,8 +21,12 @@ from aequo.flows.group_table import group_rows
 from aequo.flows.notes import method_notes, reproduce
 from aequo.flows.outcome import settle
 from aequo.flows.questions import Question, metrics_of, questions, subjects_of
+from aequo.flows.record import configured_ledger, record_assessment
 from aequo.flows.withhold import published_digest, round_finding, round_rows, rounded_subjects
 from aequo.report.result import Assessment, DataSummary
+
+if TYPE_CHECKING:
+    from aequo.ledger import Ledger
 
 __all__ = ["assess"]
 
@@ -43,6 +47,7 @@ def assess(
     reference: str | Mapping[str, str] | None = None,
     task: str | None = None,
     policy: Policy | str | Path | None = None,
+    ledger: Ledger | Literal[False] | None = None,
 ) -> Assessment:
     """Assess decisions for unfairness between groups, and the data for bias.
 
@@ -73,16 +78,21 @@ def assess(
         Kind of outcome.
     policy : Policy or path, optional
         Limits and rules; the arguments above go before it.
+    ledger : Ledger or False, optional
+        Where to record the assessment: digests of data, policy and result, and the verdict. By default the ledger that
+        the policy names, if it names one; False records nothing.
 
     Returns
     -------
     Assessment
-        Verdict, findings (worst first), per-group table.
+        Verdict, findings (worst first), per-group table; and the ledger's receipt, where it was recorded.
 
     Raises
     ------
     InputError, PolicyError
         If data, arguments or policy cannot be used; the message says what was seen, expected and to do.
+    LedgerError
+        If it could not be recorded.
 
     Examples
     --------
@@ -105,6 +115,12 @@ def assess(
     policy = policy if isinstance(policy, Policy) else Policy() if policy is None else Policy.load(policy)
     policy = policy.replace(**{k: v for k, v in given.items() if v is not None})
     policy = policy.replace(**{"groups.reference": _references(reference, policy)}) if reference else policy
+    with configured_ledger(policy, ledger) as book:  # one that is not there is told before the work, not after it
+        result = _assessed(data, policy)
+        return result if book is None else replace(result, receipt=record_assessment(book, result))
+
+
+def _assessed(data: Any, policy: Policy) -> Assessment:
     d, g = policy.data, policy.groups
     if not g.columns:
         raise InputError("no group column was given: say which column names the groups (group=, --group).")

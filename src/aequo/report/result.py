@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from aequo.core.finding import Finding, Status
 from aequo.core.policy import Policy
+
+if TYPE_CHECKING:
+    from aequo.ledger.entry import Receipt
 
 __all__ = ["Assessment", "DataSummary", "GroupRow", "Measure"]
 
@@ -135,6 +138,8 @@ class Assessment:
         The call or command that gives this result again.
     version : str
         Version of aequo.
+    receipt : Receipt or None
+        The ledger's, where the assessment was recorded. It is no part of the result, which the ledger has a digest of.
     """
 
     verdict: Status
@@ -145,6 +150,7 @@ class Assessment:
     notes: tuple[str, ...]
     reproduce: str
     version: str
+    receipt: Receipt | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         required = [f for f in self.findings if f.required]
