@@ -160,7 +160,7 @@ def read_person(store: Store, person: bytes) -> OnPerson:
     size, key = store.head().size, store.person(person)
     current = None if key is None else key.key_id.hex()
     count, sealed, begun, refused = 0, [], [], []
-    for row in _rows_on(store, person, 0):
+    for row in _rows_on(store, person, 0, size):
         head = _header(row)
         if head.kind == BEGUN:
             begun.append(_begun(row, head))
@@ -184,9 +184,9 @@ def _begun(row: StoredEntry, head: Header) -> Past:
 
 def sealed_off(store: Store, person: bytes, start: int) -> tuple[int, ...]:
     """Return the entries on a person, from `start`, whose personal part cannot be read any more."""
-    key = store.person(person)
+    size, key = store.head().size, store.person(person)
     current = None if key is None else key.key_id.hex()
-    heads = ((row.position, _header(row)) for row in _rows_on(store, person, start))
+    heads = ((row.position, _header(row)) for row in _rows_on(store, person, start, size))
     return tuple(i for i, head in heads if head.sealed is not None and head.key != current and not _is_about(head))
 
 
@@ -227,10 +227,14 @@ def _note(row: StoredEntry, pasts: Mapping[str, Past]) -> None:
         raise Tampered(f"entry {row.position} is not what an erasure writes.") from None
 
 
-def _rows_on(store: Store, person: bytes, start: int) -> Iterator[StoredEntry]:
-    while found := store.of_subject(person, start, _PAGE):
-        for index in found:
-            yield from store.rows(index, index + 1)
+def _rows_on(store: Store, person: bytes, start: int, stop: int) -> Iterator[StoredEntry]:
+    """Return the entries on a person; `stop` keeps this from chasing a writer that is faster."""
+    while found := [index for index in store.of_subject(person, start, _PAGE) if index < stop]:
+        first = 0
+        for at in range(1, len(found) + 1):  # neighbours are read together
+            if at == len(found) or found[at] != found[at - 1] + 1:
+                yield from store.rows(found[first], found[at - 1] + 1)
+                first = at
         start = found[-1] + 1
 
 
