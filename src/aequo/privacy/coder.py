@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from aequo.ledger.keys import KeyRing
 from aequo.privacy.fields import Field, Form
 from aequo.privacy.mac import Mac, mac_of
-from aequo.privacy.normal import is_missing, normal, text_of, without_point
+from aequo.privacy.normal import is_missing, normals, text_of, without_point
 from aequo.privacy.surrogates import moved, offset_days, surrogate
 
 __all__ = ["Coder", "Keeper", "Shift"]
@@ -84,21 +84,21 @@ class Coder:
     def many(self, values: Sequence[Any]) -> list[Any]:
         """Return what replaces each value, in order; a missing one stays as it is."""
         field, missing = self.field, self.missing_texts
-        normals = [normal(value, field, missing) for value in values]
-        digests = iter(self._token.of_texts([text for text in normals if text is not None]))
+        texts = normals(values, field, missing)
+        digests = iter(self._token.of_texts([text for text in texts if text is not None]))
         head, length = f"p{self.version}_", self._bytes
         if self.form == "token":
             made: list[Any] = [
                 value if text is None else head + next(digests)[:length].hex()
-                for value, text in zip(values, normals, strict=True)
+                for value, text in zip(values, texts, strict=True)
             ]
         else:
             made = [
                 value if text is None else self._surrogate(value, text, head + next(digests)[:length].hex())
-                for value, text in zip(values, normals, strict=True)
+                for value, text in zip(values, texts, strict=True)
             ]
         if self._keeper is not None:
-            found = zip(made, values, normals, strict=True)
+            found = zip(made, values, texts, strict=True)
             self._keeper.put(
                 self.domain, self.version, [(new, old, text) for new, old, text in found if text is not None]
             )
@@ -161,8 +161,8 @@ class Shift:
 
     def days(self, people: Sequence[Any]) -> list[int | None]:
         """Return the offset of each person; None for nobody."""
-        normals = [normal(person, self.person, self.missing_texts) for person in people]
-        return [None if text is None else offset_days(text, self._mac, self.field.max_shift) for text in normals]
+        texts = normals(people, self.person, self.missing_texts)
+        return [None if text is None else offset_days(text, self._mac, self.field.max_shift) for text in texts]
 
     def move(self, value: Any, days: int | None) -> Any:
         """Return a date moved by some days; None where there is no person, or no date that can be read."""

@@ -25,13 +25,13 @@ import datetime as dt
 import decimal
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from aequo.core.levels import level
 from aequo.privacy.fields import Field, Kind
 
-__all__ = ["is_missing", "normal", "phone_digits", "read_date", "text_of", "without_point"]
+__all__ = ["is_missing", "normal", "normals", "phone_digits", "read_date", "text_of", "without_point"]
 
 _INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff\u00ad]")
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
@@ -63,7 +63,7 @@ def is_missing(value: Any, missing: Collection[str] = ("",)) -> bool:
     >>> [is_missing(v) for v in (None, float("nan"), "  ", "a")]
     [True, True, True, False]
     """
-    text = value if type(value) is str else text_of(value)
+    text = value if type(value) is str and value.isascii() else text_of(value)
     return text is None or text in missing or not text.strip()
 
 
@@ -88,17 +88,33 @@ def normal(value: Any, field: Field, missing: Collection[str] = ("",)) -> str | 
     >>> normal(12345678, Field("ssn")), normal("012-34-5678", Field("ssn"))
     ('012345678', '012345678')
     """
-    text = text_of(value)
-    if text is None or text in missing:
-        return None
-    plain = text if text.isascii() else _INVISIBLE.sub("", text)
-    plain = plain.strip()
-    if not plain:
-        return None
-    if field.normalise is not None:
-        return field.normalise(plain)
-    # A value with nothing of its kind in it, such as the phone "none", is hashed as it is written.
-    return _RULES[field.kind](plain, field) or plain.casefold()
+    return normals((value,), field, missing)[0]
+
+
+def normals(values: Sequence[Any], field: Field, missing: Collection[str] = ("",)) -> list[str | None]:
+    """Return `normal` of each value.
+
+    Examples
+    --------
+    >>> normals(["A@x.org", "", None], Field("email"))
+    ['a@x.org', None, None]
+    """
+    own, rule = field.normalise, _RULES[field.kind]
+    found: list[str | None] = []
+    for value in values:
+        if type(value) is str and value.isascii():  # most values, and nothing to do about their Unicode
+            text, plain = value, value.strip()
+        else:
+            text = text_of(value) or ""
+            plain = (text if text.isascii() else _INVISIBLE.sub("", text)).strip()
+        if not plain or text in missing:
+            found.append(None)
+        elif own is not None:
+            found.append(own(plain))
+        else:
+            # A value with nothing of its kind in it, such as the phone "none", is hashed as it is written.
+            found.append(rule(plain, field) or plain.casefold())
+    return found
 
 
 def _email(text: str, _: Field) -> str:

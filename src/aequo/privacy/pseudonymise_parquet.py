@@ -89,31 +89,32 @@ class _Called:
 
     def map(self, value: Any, person: Any) -> Any:
         """Return what replaces a value."""
-        self._step()
-        mapper = self.change.mapper
-        if value is None or mapper is None:
-            self.missing += 1
-            return None
-        if value not in self._made:
+        if self.told is not None and (self.values + self.missing) % _TOLD == 0:
+            self.told()
+        try:
+            new, absent = self._made[value]
+        except KeyError:
             if len(self._made) >= _REMEMBERED:
                 self._made.clear()
-            self._made[value] = self._safe(lambda: self._new(mapper, value))
-        new, absent = self._made[value] or (None, False)
-        self.missing += absent
-        self.values += not absent
-        if self.links is not None and person is not None and new is not None:
-            links = self.links
-            self._safe(lambda: links(self.change, [new], [person]))
+            new, absent = self._made[value] = self._safe(self._new, value) or (None, False)
+        if absent:
+            self.missing += 1
+            return new
+        self.values += 1
+        if self.links is not None and person is not None:
+            self._safe(self.links, self.change, [new], [person])
         return new
 
-    def _new(self, mapper: Any, value: Any) -> tuple[Any, bool]:
+    def _new(self, value: Any) -> tuple[Any, bool]:
+        mapper = self.change.mapper
+        if value is None or mapper is None:
+            return None, True
         made = mapper.many([value])
         new = as_typed(made, whole=self._whole) if self._number else as_output(made, "text")
         return new[0], mapper.missing(value)
 
     def move(self, value: Any, person: Any) -> Any:
         """Return a date moved by its person's days."""
-        self._step()
         mover = self.change.mover
         if mover is None or mover.missing(value):
             self.missing += 1
@@ -122,19 +123,17 @@ class _Called:
         if person not in self._made:
             if len(self._made) >= _REMEMBERED:
                 self._made.clear()
-            self._made[person] = mover.days([person])[0]
+            self._made[person] = (self._safe(mover.days, [person]) or [None])[0]
         new = mover.move(value, self._made[person])
         self.lost += new is None
         return new
 
-    def _step(self) -> None:
-        if self.told is not None and (self.values + self.missing) % _TOLD == 0:
-            self.told()
-
-    def _safe(self, run: Callable[[], Any]) -> Any:
+    def _safe(self, run: Callable[..., Any], *given: Any) -> Any:
         # DuckDB would put the words of an exception into its own, and they are kept here instead.
+        if self.failed is not None:
+            return None
         try:
-            return run() if self.failed is None else None
+            return run(*given)
         except AequoError as error:
             self.failed = error
             return None

@@ -14,7 +14,7 @@ Link = tuple[Change, Any, Any]
 """A change, a pseudonym that it made, and the person of the record."""
 
 _REMEMBERED = 65_536
-_ABSENT = object()
+_PLAIN = frozenset([str, int, float, bool, type(None)])
 
 
 class Rewriter:
@@ -46,7 +46,7 @@ class Rewriter:
         self._change_of, self._person = change_of, person
         self.sample, self._links = sample, links
         self._changes: dict[str, Change | None] = {}
-        self._made: dict[str, dict[tuple[type, Any], Any]] = {}
+        self._made: dict[str, dict[tuple[type, Any], tuple[Any, bool]]] = {}
         self._counts: dict[str, list[int]] = {}
         self.records = 0
 
@@ -78,45 +78,53 @@ class Rewriter:
         return self._kept(value, path, who) if change is None else self._replaced(value, path, change, who)
 
     def _kept(self, value: Any, path: str, who: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: self._field(inner, f"{path}.{key}", str(key), who) for key, inner in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._kept(inner, path, who) for inner in value]
+        if type(value) not in _PLAIN:
+            if isinstance(value, Mapping):
+                return {key: self._field(inner, f"{path}.{key}", str(key), who) for key, inner in value.items()}
+            if isinstance(value, (list, tuple)):
+                return [self._kept(inner, path, who) for inner in value]
         if self.sample is not None:
             self.sample.add(path, (value,))
         return value
 
     def _replaced(self, value: Any, path: str, change: Change, who: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: self._replaced(inner, path, change, who) for key, inner in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._replaced(inner, path, change, who) for inner in value]
+        if type(value) not in _PLAIN:
+            if isinstance(value, Mapping):
+                return {key: self._replaced(inner, path, change, who) for key, inner in value.items()}
+            if isinstance(value, (list, tuple)):
+                return [self._replaced(inner, path, change, who) for inner in value]
         counts = self._counts.setdefault(path, [0, 0, 0])
-        what = change.mapper or change.mover
-        if what is None or what.missing(value):
-            counts[1] += 1
-            return value
-        counts[0] += 1
         if change.mover is not None:
-            made = change.mover.move(value, change.mover.days([who])[0])
-            counts[2] += made is None
-            return made
-        made = self._mapped(value, path, change)
-        if self._links is not None and who is not None:
-            self._links((change, made, who))
+            absent = change.mover.missing(value)
+            made = value if absent else change.mover.move(value, change.mover.days([who])[0])
+            counts[2] += made is None and not absent
+        else:
+            made, absent = self._mapped(value, path, change)
+            if self._links is not None and who is not None and not absent:
+                self._links((change, made, who))
+        counts[1 if absent else 0] += 1
         return made
 
-    def _mapped(self, value: Any, path: str, change: Change) -> Any:
-        made = self._made.setdefault(path, {})
+    def _mapped(self, value: Any, path: str, change: Change) -> tuple[Any, bool]:
+        """Return what replaces a value, and whether it is missing; each is worked out once."""
+        known = self._made.setdefault(path, {})
+        key = (type(value), value)
         try:
-            known = made.get((type(value), value), _ABSENT)
+            return known[key]
+        except KeyError:
+            made = self._new(value, change)
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[key] = made
+            return made
         except TypeError:  # bytearrays and other values that cannot be keys
-            return change.mapper.many([value])[0] if change.mapper is not None else value
-        if known is _ABSENT and change.mapper is not None:
-            if len(made) >= _REMEMBERED:
-                made.clear()
-            known = made[type(value), value] = change.mapper.many([value])[0]
-        return known
+            return self._new(value, change)
+
+    @staticmethod
+    def _new(value: Any, change: Change) -> tuple[Any, bool]:
+        if change.mapper is None:
+            return value, False
+        return change.mapper.many([value])[0], change.mapper.missing(value)
 
 
 def at_path(record: Mapping[Any, Any], path: str) -> Any:
