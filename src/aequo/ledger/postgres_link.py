@@ -56,14 +56,12 @@ _REASONS = {
 }
 # A connection that fails has no state, only the server's or the library's words, which may hold names.
 _WORDS = (
-    ("password authentication failed", "28P01"),
-    ("no password supplied", "28P01"),
-    ("pg_hba.conf", "28000"),
-    ("too many", "53300"),
-    ("remaining connection slots", "53300"),
-    ("starting up", "57P03"),
-    ("shutting down", "57P03"),
-    ("not yet accepting", "57P03"),
+    (re.compile("password authentication failed|no password supplied"), "28P01"),
+    (re.compile('pg_hba.conf|role ".*" does not exist'), "28000"),
+    (re.compile('database ".*" does not exist'), "3D000"),
+    (re.compile("permission denied for database"), "42501"),
+    (re.compile("too many|remaining connection slots"), "53300"),
+    (re.compile("starting up|shutting down|not yet accepting"), "57P03"),
 )
 
 _SETTINGS = {
@@ -161,8 +159,8 @@ def read_place(url: str) -> Place:
 def _state(error: Exception) -> str:
     state = getattr(error, "sqlstate", None)
     if state is None:
-        words = str(error).casefold()
-        state = next((code for part, code in _WORDS if part in words), "")
+        words = str(error)
+        state = next((code for part, code in _WORDS if part.search(words)), "")
     return str(state)
 
 
@@ -259,14 +257,15 @@ class Link:
         deadline: float | None = None
         repeats = 0
         while True:
-            known = self._connection is not None
+            connected = False
             try:
                 with self.connection() as connection:
+                    connected = True
                     return work(connection, repeats > 0)
             except error_of as error:
                 lost, now = is_lost(error), time.monotonic()
                 if lost:
-                    again = known if deadline is None else now < deadline
+                    again = connected if deadline is None else now < deadline
                 else:
                     again = repeatable(error) and repeats < _REPEATS
                 if not again:

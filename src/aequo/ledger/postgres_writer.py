@@ -237,7 +237,7 @@ class Writer:
             try:
                 locked = self._insert(db, batch)
             except driver().errors.UniqueViolation as error:
-                if error.diag.table_name != "entries":
+                if error.diag.table_name not in ("entries", "pending"):
                     raise
                 db.execute("ROLLBACK")
                 asked, batch.asked = batch.asked, False
@@ -294,7 +294,7 @@ class Writer:
             batch.given = dict(zip(ids, indices, strict=True))
         except driver().Error as error:
             if done is None or done.statusmessage != "COMMIT":
-                batch.asked = is_lost(error)  # where the server answered otherwise, nothing was stored
+                batch.asked = batch.asked and is_lost(error)  # where the server answered, nothing was stored
                 raise
         batch.asked = False
         if grown is not None and grown.first is not None:
