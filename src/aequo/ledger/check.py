@@ -340,7 +340,7 @@ class _Run:
         if self.size == self.head.size and self.peaks != self.head.peaks:
             self.say(self._sound, f"the tree over the entries from {self._sound} on is not the one that was recorded.")
         for stray in self.store.strays():
-            self.say(self.head.size, f"{stray}: aequo did not record them.")
+            self.say(None, f"{stray}: that is not what aequo recorded.")
 
 
 def _shown(time: int) -> str:

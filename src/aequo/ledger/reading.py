@@ -119,11 +119,9 @@ def _rows(store: Store, chosen: Chosen) -> Iterator[StoredEntry]:
 
 def _of_subject(store: Store, subject: bytes, start: int, stop: int, *, newest_first: bool) -> Iterator[StoredEntry]:
     indices: list[int] = []
-    while found := store.of_subject(subject, start, _PAGE):
+    while start < stop and (found := store.of_subject(subject, start, _PAGE)):
         indices += [i for i in found if i < stop]
         start = found[-1] + 1
-        if start >= stop:
-            break
     for index in reversed(indices) if newest_first else indices:
         yield from store.rows(index, index + 1)
 

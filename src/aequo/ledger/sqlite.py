@@ -28,6 +28,7 @@ _ENTRIES = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE entries(id INTEGER PRIMARY KEY, time INTEGER NOT NULL, leaf BLOB NOT NULL, body BLOB NOT NULL);
 CREATE TABLE subjects(subject BLOB, id INTEGER, PRIMARY KEY(subject, id)) WITHOUT ROWID;
+CREATE INDEX subjects_id ON subjects(id);
 CREATE TABLE nodes(level INTEGER, position INTEGER, hash BLOB NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
     PRIMARY KEY(level, position)) WITHOUT ROWID;
 CREATE TABLE head(one INTEGER PRIMARY KEY CHECK(one = 1), size INTEGER NOT NULL, peaks BLOB NOT NULL,
@@ -51,6 +52,33 @@ INSERT INTO entries SELECT ?1 + key, CAST(substr(?2, 17 * key + 1, 17) AS INTEGE
 """Rows cut out of a few long values: one statement takes half the time of one a row."""
 
 _AT_ONCE, _MOST_AT_ONCE = 5000, 2**27
+
+# One statement sees one state of all tables, whoever appends meanwhile.
+_STRAYS = """
+WITH tree AS (SELECT size, low, high FROM head)
+SELECT
+    (SELECT count(*) FROM entries, tree WHERE id < 1 OR id > size),
+    (SELECT count(*) FROM subjects, tree WHERE id < 1 OR id > size),
+    (SELECT count(*) FROM nodes, tree WHERE typeof(level) <> 'integer' OR typeof(position) <> 'integer' OR level < 8
+        OR level % 8 <> 0 OR position < 0 OR position >= (size >> level)),
+    (SELECT count(*) FROM tree WHERE (low, high) IS NOT (
+        SELECT ifnull(min(time), 0), ifnull(max(time), 0) FROM entries WHERE id > size - size % 256 AND id <= size))
+"""
+_STRAY = (
+    "{} rows of the table entries are not in the tree",
+    "{} rows of the table subjects are not in the tree",
+    "{} rows of the table nodes are of no part of the tree",
+    "the period beside the head of the tree is not that of its last entries",
+)
+
+# Also what SQLite says of a table or column that is gone, and of a second row where one may be.
+_DAMAGE = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_ERROR,
+)
 
 _WAIT = 60.0
 """Seconds to wait for another process's transaction."""
@@ -92,8 +120,11 @@ class SqliteStore:
                 raise LedgerError(f"there is no ledger file {file.name!r}. `aequo ledger init` makes one.")
         self._closed = False
         self._open()
-        with _translated(self.path):
+        try:
             found = self._read("SELECT name FROM sqlite_master WHERE name IN ('entries', 'head', 'meta', 'nodes')")
+        except BaseException:
+            self.close()
+            raise
         if len(found) != 4:
             self.close()
             raise Tampered(f"{path.name} is no ledger: its tables are missing.")
@@ -122,10 +153,12 @@ class SqliteStore:
     def _open(self) -> None:
         self._pid = os.getpid()
         self._writing, self._reading, self._keying = threading.Lock(), threading.Lock(), threading.RLock()
-        with _translated(self.path):
-            self._writer = _connect(self.path)
-            self._reader = _connect(self.path)
-            self._keys = _connect(keys_path(self.path))
+        with _translated(self.path), contextlib.ExitStack() as opened:
+            files = (self.path, self.path, keys_path(self.path))
+            self._writer, self._reader, self._keys = (
+                opened.enter_context(contextlib.closing(_connect(file))) for file in files
+            )
+            opened.pop_all()  # all are open, and stay so
 
     def _check(self) -> None:
         if self._closed:
@@ -225,23 +258,24 @@ class SqliteStore:
     def rows(self, start: int, stop: int) -> list[StoredEntry]:
         """Return stored entries by index, in order."""
         query = (
-            "SELECT id - 1, CAST(time AS INTEGER), CAST(leaf AS BLOB), CAST(body AS BLOB) FROM entries "
-            "WHERE id > ? AND id <= ? ORDER BY id"
+            "SELECT id - 1, ifnull(CAST(time AS INTEGER), 0), ifnull(CAST(leaf AS BLOB), x''), "
+            "ifnull(CAST(body AS BLOB), x'') FROM entries WHERE id > ? AND id <= ? ORDER BY id"
         )
         return [StoredEntry._make(row) for row in self._read(query, (start, stop))]
 
     def hashes(self, level: int, start: int, stop: int) -> list[bytes]:
         """Return stored hashes of the leaves or of complete subtrees."""
         if level == 0:
-            query = "SELECT CAST(leaf AS BLOB) FROM entries WHERE id > ? AND id <= ? ORDER BY id"
+            query = "SELECT ifnull(CAST(leaf AS BLOB), x'') FROM entries WHERE id > ? AND id <= ? ORDER BY id"
             return [h for (h,) in self._read(query, (start, stop))]
         return [node.hash for node in self.nodes(level, start, stop)]
 
     def nodes(self, level: int, start: int, stop: int) -> list[NodeRow]:
         """Return complete subtrees of one level by position, in order."""
         query = (
-            "SELECT position, CAST(hash AS BLOB), CAST(low AS INTEGER), CAST(high AS INTEGER) FROM nodes "
-            "WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
+            "SELECT position, ifnull(CAST(hash AS BLOB), x''), ifnull(CAST(low AS INTEGER), 0), "
+            "ifnull(CAST(high AS INTEGER), 0) FROM nodes WHERE level = ? AND position >= ? AND position < ? "
+            "ORDER BY position"
         )
         return [NodeRow._make(row) for row in self._read(query, (level, start, stop))]
 
@@ -257,13 +291,8 @@ class SqliteStore:
 
     def strays(self) -> list[str]:
         """Return a sentence for each thing in the tables that no writer put there."""
-        size = self.head().size
-        found = []
-        for table in ("entries", "subjects"):
-            count = self._read(f"SELECT count(*) FROM {table} WHERE id > ? OR id < 1", (size,))[0][0]  # noqa: S608 - our names
-            if count:
-                found.append(f"{count} rows of the table {table} are not in the tree")
-        return found
+        counts = self._read(_STRAYS)[0]
+        return [sentence.format(count) for sentence, count in zip(_STRAY, counts, strict=True) if count]
 
     def checkpoints(self) -> list[tuple[int, str]]:
         """Return the checkpoints that were kept."""
@@ -393,11 +422,17 @@ def _insert(db: sqlite3.Connection, first: int, rows: Sequence[Row]) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+    db.text_factory = _text
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA secure_delete = ON")
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: 16 MB, so that a page is moved once and not at every turn
     return db
+
+
+def _text(raw: bytes) -> str:
+    """Read text, whatever somebody put there: what is not as it was recorded is for `verify` to find."""
+    return raw.decode(errors="replace")
 
 
 def _make(path: Path, script: str, insert: str, rows: Sequence[tuple[str, Any]]) -> None:
@@ -437,7 +472,7 @@ def _translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         name = path.name
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH):
+        if code in _DAMAGE:
             raise Tampered(f"{name} is damaged: SQLite cannot read it as a ledger.") from None
         reason = {
             sqlite3.SQLITE_FULL: "the disk is full",
