@@ -7,12 +7,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO
 
 from aequo.errors import OutputError
 
-__all__ = ["print_json", "print_result", "say", "usable_streams", "waiting"]
+__all__ = ["print_json", "print_lines", "print_result", "say", "usable_streams", "waiting"]
 
 
 def usable_streams() -> None:
@@ -57,8 +57,44 @@ def print_json(text: str) -> None:
     print_result(write)
 
 
-def print_result(write: Callable[[TextIO], object]) -> None:
+def print_lines(lines: Iterable[str]) -> bool:
+    """Write lines to stdout as `print_json` does, until there are no more or the reader left.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Without their line breaks; not drawn on any further once nobody reads.
+
+    Returns
+    -------
+    bool
+        Whether somebody still reads.
+
+    Raises
+    ------
+    OutputError
+        If stdout cannot take it, such as on a full disk.
+    """
+
+    def write(stream: TextIO) -> None:
+        raw = getattr(stream, "buffer", None)
+        stream.flush()
+        for line in lines:
+            if raw is None:
+                stream.write(line + "\n")
+            else:
+                raw.write(line.encode("utf-8", "backslashreplace") + b"\n")
+
+    return print_result(write)
+
+
+def print_result(write: Callable[[TextIO], object]) -> bool:
     """Write to stdout; a reader that left (``| head``) is no error.
+
+    Returns
+    -------
+    bool
+        Whether somebody still reads.
 
     Raises
     ------
@@ -68,8 +104,10 @@ def print_result(write: Callable[[TextIO], object]) -> None:
     try:
         write(sys.stdout)
         sys.stdout.flush()
+        return True
     except BrokenPipeError:
         _drop_stdout()
+        return False
     except OSError as error:
         _drop_stdout()
         raise OutputError(f"the result could not be written to stdout: {error.strerror or error}.") from error
