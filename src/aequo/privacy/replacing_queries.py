@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import secrets
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +54,7 @@ def count_lazily(frame: Any, changes: Sequence[Change]) -> dict[str, Counted]:
     schema = lazy.collect_schema()
     asked = [nw.len().alias("rows")]
     for index, change in enumerate(changes):
-        asked.append((~_absent(change, schema[change.column])).sum().alias(f"v{index}"))
+        asked.append((~_absent(change, schema[change.column])).cast(nw.Int64).sum().alias(f"v{index}"))
     got = fetched(lazy.select(*asked))[0]
     rows = int(got[0])
     counted = {}
@@ -207,16 +206,16 @@ def spark_frame(frame: Any, changes: Sequence[Change]) -> tuple[Any, dict[str, C
             whole = isinstance(kind, t.IntegralType)
             as_number = change.mapper.output == "number" and (whole or isinstance(kind, t.FractionalType))
             returns = "string" if not as_number else "long" if whole else "double"
-            new[change.column] = f.pandas_udf(partial(_spark_values, mapper=change.mapper), returns)(column)
+            new[change.column] = _spark_function(_spark_values, change.mapper, returns)(column)
         elif change.mover is not None:
             who = f.col(_spark_name(str(change.person)))
-            days = f.pandas_udf(partial(_spark_days, mover=change.mover), "int")(who)
+            days = _spark_function(_spark_days, change.mover, "int")(who)
             if isinstance(kind, t.DateType):
                 new[change.column] = _spark_within(f.date_add(column, days))
             elif isinstance(kind, (t.TimestampType, t.TimestampNTZType)):
                 new[change.column] = _spark_within(column + f.make_dt_interval(days))
             else:
-                moved = f.pandas_udf(partial(_spark_moved, mover=change.mover), "string")
+                moved = _spark_function(_spark_moved, change.mover, "string", columns=2)
                 new[change.column] = moved(column.cast("string"), days)
     return frame.withColumns(new), count_lazily(frame, changes)
 
@@ -231,18 +230,36 @@ def _spark_within(moved: Any) -> Any:
     return f.when(f.year(moved).between(1, 9999), moved)
 
 
-def _spark_values(values: Any, mapper: Mapper) -> Any:
+def _spark_function(run: Callable[..., Any], what: Mapper | Mover, returns: str, *, columns: int = 1) -> Any:
+    """Return a function for Spark, which wants one with the types of pandas written on it, and no partial."""
+    from pyspark.sql import functions as f
+
+    pandas: Any = importlib.import_module("pandas")
+
+    def one(values, /):  # type: ignore[no-untyped-def] # written below
+        return run(what, values)
+
+    def two(values, others, /):  # type: ignore[no-untyped-def] # written below
+        return run(what, values, others)
+
+    called = one if columns == 1 else two
+    names = ["values", "others"][:columns]
+    called.__annotations__ = dict.fromkeys([*names, "return"], pandas.Series)
+    return f.pandas_udf(called, returns)
+
+
+def _spark_values(mapper: Mapper, values: Any) -> Any:
     from aequo.privacy.replacing_arrays import pandas_column
 
     return pandas_column(values, mapper)[0]
 
 
-def _spark_days(people: Any, mover: Mover) -> Any:
+def _spark_days(mover: Mover, people: Any) -> Any:
     pandas: Any = importlib.import_module("pandas")
     return pandas.Series(mover.days(people.tolist()), dtype="Int32")
 
 
-def _spark_moved(values: Any, days: Any, mover: Mover) -> Any:
+def _spark_moved(mover: Mover, values: Any, days: Any) -> Any:
     pandas: Any = importlib.import_module("pandas")
     offsets = [None if d is None or d != d else int(d) for d in days.tolist()]
     return pandas.Series(moved_values(mover, values.tolist(), offsets)[0], dtype=object)
