@@ -123,7 +123,7 @@ FRAMES: dict[str, Callable[[], Any]] = {
     "polars": lambda: pl.DataFrame(ROWS),
     "polars, lazy": lambda: pl.DataFrame(ROWS).lazy(),
     "pyarrow": lambda: pa.table(ROWS),
-    "DuckDB": lambda: duckdb.connect().from_arrow(pa.table(ROWS)),
+    "DuckDB": lambda: duckdb.from_arrow(pa.table(ROWS)),
 }
 
 
