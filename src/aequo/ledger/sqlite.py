@@ -153,7 +153,7 @@ class SqliteStore:
     def _open(self) -> None:
         self._pid = os.getpid()
         self._writing, self._reading, self._keying = threading.Lock(), threading.Lock(), threading.RLock()
-        with _translated(self.path), contextlib.ExitStack() as opened:
+        with contextlib.ExitStack() as opened:
             files = (self.path, self.path, keys_path(self.path))
             self._writer, self._reader, self._keys = (
                 opened.enter_context(contextlib.closing(_connect(file))) for file in files
@@ -183,7 +183,7 @@ class SqliteStore:
     @contextlib.contextmanager
     def _change(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         """Run one transaction: all of it is on the disk afterwards, or nothing."""
-        with _translated(self.path):
+        with _translated(keys_path(self.path) if connection is self._keys else self.path):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -307,22 +307,22 @@ class SqliteStore:
 
     def _read_keys(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         self._check()
-        with self._keying, _translated(self.path):
+        with self._keying, _translated(keys_path(self.path)):
             return self._keys.execute(query, values).fetchall()
 
     def secret(self, name: str) -> bytes | None:
         """Return a secret of the ledger, wrapped."""
-        found = self._read_keys("SELECT wrapped FROM secrets WHERE name = ?", (name,))
+        found = self._read_keys(f"SELECT {_bytes('wrapped')} FROM secrets WHERE name = ?", (name,))  # noqa: S608 - our name
         return found[0][0] if found else None
 
     def person(self, subject: bytes) -> PersonKey | None:
         """Return a person's data key."""
-        found = self._read_keys("SELECT subject, key_id, wrapped, made FROM people WHERE subject = ?", (subject,))
+        found = self._read_keys(f"SELECT {_PERSON} FROM people WHERE subject = ?", (subject,))  # noqa: S608 - our names
         return PersonKey._make(found[0]) if found else None
 
     def people(self, after: bytes, limit: int) -> list[PersonKey]:
         """Return data keys in the order of their subject."""
-        query = "SELECT subject, key_id, wrapped, made FROM people WHERE subject > ? ORDER BY subject LIMIT ?"
+        query = f"SELECT {_PERSON} FROM people WHERE subject > ? ORDER BY subject LIMIT ?"  # noqa: S608 - our names
         return [PersonKey._make(row) for row in self._read_keys(query, (after, limit))]
 
     def _add_people(self, keys: Sequence[PersonKey]) -> None:
@@ -337,7 +337,7 @@ class SqliteStore:
         """Refuse rows sealed with a key that is gone. Nobody destroys one now: that needs the write lock too."""
         used = {(row.subject, row.key_id) for row in rows if row.subject is not None and row.key_id is not None}
         if used:
-            with self._keying:
+            with self._keying, _translated(keys_path(self.path)):
                 changed = self._differing(used)
             if changed:
                 raise Changed(changed)
@@ -380,7 +380,7 @@ class SqliteStore:
         self._check()
         name = keys_path(self.path).name
         try:
-            with self._keying, _translated(self.path):
+            with self._keying, _translated(keys_path(self.path)):
                 self._keys.execute("VACUUM")
                 busy = self._keys.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except LedgerError as error:
@@ -413,6 +413,9 @@ def _number(name: str) -> str:
     return f"CASE typeof({name}) WHEN 'integer' THEN {name} ELSE {-(2**63) + 1} END"
 
 
+_PERSON = f"{_bytes('subject')}, {_bytes('key_id')}, {_bytes('wrapped')}, {_number('made')}"
+
+
 def _insert(db: sqlite3.Connection, first: int, rows: Sequence[Row]) -> None:
     """Insert rows with ascending ids."""
     if len(rows) < 8 or sum(len(row.body) for row in rows) > _MOST_AT_ONCE:
@@ -430,13 +433,22 @@ def _insert(db: sqlite3.Connection, first: int, rows: Sequence[Row]) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+    with _translated(path):
+        db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(db)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection) -> None:
     db.text_factory = _text
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA secure_delete = ON")
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: 16 MB, so that a page is moved once and not at every turn
-    return db
 
 
 def _text(raw: bytes) -> str:
