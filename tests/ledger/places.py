@@ -23,7 +23,7 @@ from .server import PgServer
 __all__ = ["META", "SECRETS", "Kind", "Place", "Places", "keyed", "merkle", "new_place", "rows_of", "sealed", "signed"]
 
 META = {"format": "1", "origin": "example.com/log", "vkey": "example.com/log+00000000+AAAA"}
-SECRETS = {"digest": b"wrapped digest key", "sign": b"\x00\xff wrapped"}
+SECRETS = {"digest": b"wrapped digest key", "sign": b"\x00\xff wrapped signing key"}
 KEY_TABLES = ("secrets", "people", "destroyed", "holds")
 
 Kind = Literal["sqlite", "postgres"]

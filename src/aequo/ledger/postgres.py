@@ -6,6 +6,8 @@ the url ends in ``?schema=name`` (or ``&schema=name``)::
     postgresql://user@host/database
     postgresql://user:password@host/database?schema=loans&sslmode=verify-full
 
+A pool in between has to pool sessions, not transactions.
+
 Writers only insert: rows into `entries`, under ids drawn from a sequence. Ids have gaps and become visible out of
 order, so that no index can be made of them; what has none yet is listed in `pending`. The sequencer, who is whoever
 gets an advisory lock of the transaction, takes all that is pending in the order of the ids, hashes the bytes as stored,
@@ -299,15 +301,15 @@ class PostgresStore:
         return found[0][0] if found else None
 
     def scrub(self) -> list[str]:
-        """Rewrite the table of the keys, so that destroyed ones are in no file of it; say what that does not reach."""
+        """Rewrite the tables of keys, so that destroyed ones are in no file of them; say what that does not reach."""
         return self._link.run(self._scrub)
 
     def _scrub(self, db: Connection, _: bool) -> list[str]:
-        missed = _vacuum(db, self.place)
+        missed = _vacuum(db, self.place, "people") + _vacuum(db, self.place, "secrets")
         try:
             db.execute("CHECKPOINT")
         except driver().errors.InsufficientPrivilege:
-            missed.append("the file that the table of the keys had: it is emptied, and removed at the next checkpoint")
+            missed.append("the files that the tables of keys had: they are emptied, and removed at the next checkpoint")
         missed.append("the server's write-ahead log: it may hold destroyed keys, wrapped, until it is written over")
         archived, replicas = _one(
             db, "SELECT current_setting('archive_mode'), (SELECT count(*) FROM pg_stat_replication)"
@@ -367,33 +369,34 @@ def _make(db: Connection, place: Place, meta: Mapping[str, str], secrets: Mappin
         cursor.executemany("INSERT INTO secrets VALUES(%s, %s)", list(secrets.items()))
 
 
-def _vacuum(db: Connection, place: Place) -> list[str]:
-    """Write the table of the keys anew; return a sentence if old rows may be left."""
+def _vacuum(db: Connection, place: Place, table: str) -> list[str]:
+    """Write a table of keys anew; return a sentence if old rows may be left."""
     told: list[str] = []
-    table = f"{place.schema}.people"
+    name = f"{place.schema}.{table}"
 
     def note(diagnostic: Any) -> None:
         told.append(diagnostic.message_detail or "")
 
-    file = "SELECT pg_relation_filenode('people')"
+    file = f"SELECT pg_relation_filenode('{table}')"
     before = _one(db, file)
     _outlast(db)
     db.add_notice_handler(note)
     try:
         db.execute(f"SET lock_timeout = '{_LOCK_WAIT}'".encode())
-        db.execute("VACUUM (FULL, VERBOSE) people")
+        db.execute(f"VACUUM (FULL, VERBOSE) {table}".encode())
     except driver().errors.LockNotAvailable:
-        return [f"the table {table}: another session is reading it; repeat the erasure"]
+        return [f"the table {name}: another session is reading it; repeat the erasure"]
     finally:
         db.remove_notice_handler(note)
         db.execute("RESET lock_timeout")
     if _one(db, file) == before:
-        return [f"the table {table}: only its owner may rewrite it (VACUUM FULL {table})"]
+        return [f"the table {name}: only its owner may rewrite it (VACUUM FULL {name})"]
+    # The detail begins with the number of old rows that had to be kept, in whatever language.
     kept = next((int(found[0]) for text in told if (found := re.match(r"\s*\d+", text))), None)
     if kept is None:
-        return [f"the table {table}: the server did not say whether an older transaction still sees destroyed keys"]
+        return [f"the table {name}: the server did not say whether an older transaction still sees destroyed keys"]
     if kept:
-        return [f"the table {table}: a transaction that began before still sees {kept} old rows; repeat the erasure"]
+        return [f"the table {name}: a transaction that began before still sees {kept} old rows; repeat the erasure"]
     return []
 
 

@@ -148,8 +148,9 @@ class _Batch:
     def __init__(self, rows: Sequence[Row], keys: Sequence[PersonKey]) -> None:
         self.rows = rows
         self.keys = sorted(keys)  # in one order, so that two writers never wait for one another
-        self.used = {r.subject: r.key_id for r in rows if r.subject is not None and r.key_id is not None}
-        self.used |= {key.subject: key.key_id for key in keys}
+        # In pairs: of two rows on a person, one may be sealed with a key that was destroyed before the other was.
+        self.used = {(r.subject, r.key_id) for r in rows if r.subject is not None and r.key_id is not None}
+        self.used |= {(key.subject, key.key_id) for key in keys}
         self.few = 0 < len(rows) <= _FEW and sum(len(row.body) for row in rows) <= _FEW_BYTES
         self.draws: list[int] = []
         self.asked = False  # a commit was asked for, and not answered
@@ -189,10 +190,9 @@ class Writer:
         except LedgerError:
             if not batch.asked:
                 raise
-            leaf = rows[0].leaf.hex() if rows else "none"
+            look = f", look for the leaf {rows[0].leaf.hex()}" if rows else ""
             raise LedgerError(
-                f"{self._name}: the server was lost while {len(rows)} entries were being stored; whether they were is "
-                f"not known, look for the leaf {leaf} when it is back."
+                f"{self._name}: the server was lost while it stored rows; whether it has is not known{look}."
             ) from None
         if batch.needed:
             # What was stored stays so, and its writer gets an answer: whoever sequences next meets the same trouble.
@@ -268,10 +268,9 @@ class Writer:
             if batch.keys:
                 db.execute(_ADD_PEOPLE, [list(column) for column in zip(*batch.keys, strict=True)])
             if batch.used:  # from here on, nobody can destroy these keys before this transaction has ended
-                held = db.execute(_HOLD_PEOPLE, (list(batch.used),), binary=True)
+                held = db.execute(_HOLD_PEOPLE, (list({subject for subject, _ in batch.used}),), binary=True)
         if held is not None:
-            there: dict[Any, Any] = dict(held.fetchall())
-            changed = frozenset(s for s, key_id in batch.used.items() if there.get(s) != key_id)
+            changed = frozenset(subject for subject, _ in batch.used - set(held.fetchall()))
             if changed:
                 raise Changed(changed)
         locked, *drawn = _only(stored)
