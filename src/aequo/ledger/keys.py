@@ -262,8 +262,8 @@ def load_key(source: KeySource) -> MasterKey:
     Parameters
     ----------
     source : KeyRing, KeyService, bytes, str or Path
-        Keys, a key service, 32 bytes, ``"file:PATH"``, ``"env:NAME"`` (a variable with the text of a key file, or with
-        one key in base64 or hexadecimal), or a path.
+        Keys, a key service, 32 bytes, ``"file:PATH"``, ``"env:NAME"`` (a variable with the text of a key file, with one
+        key in base64 or hexadecimal, or with ``file:PATH``), or a path.
 
     Raises
     ------
