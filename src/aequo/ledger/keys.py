@@ -284,7 +284,10 @@ def load_key(source: KeySource) -> MasterKey:
     if kind == "env":
         if rest not in os.environ:
             raise KeyProblem(f"the environment has no variable {_shown(rest)} with the master key.")
-        return KeyRing.from_text(os.environ[rest], source=f"the variable {_shown(rest)}")
+        value = os.environ[rest]
+        if not value.startswith("file:"):
+            return KeyRing.from_text(value, source=f"the variable {_shown(rest)}")
+        kind, rest = "file", value.removeprefix("file:")
     path = Path(rest if kind == "file" else text)
     name = _shown(path.name)
     try:
