@@ -84,9 +84,10 @@ class Verification:
         """Return one line for people."""
         if self.ok:
             part = f" from {self.start}" if self.start else ""
-            late = f" The last {self.size - self.signed:,} are not signed yet." if self.signed < self.size else ""
+            late = self.size - self.signed
+            open_end = f" The last {f'{late:,} are' if late > 1 else 'one is'} not signed yet." if late else ""
             fit = f"{self.checkpoints} checkpoint{'s fit' if self.checkpoints != 1 else ' fits'}"
-            return f"{self.origin}: {self.size:,} entries{part}, all as recorded; {fit}.{late}"
+            return f"{self.origin}: {self.size:,} entries{part}, all as recorded; {fit}.{open_end}"
         many = f", and {len(self.problems) - 1} more" if len(self.problems) > 1 else ""
         return f"{self.origin}: not as recorded. {self.problems[0].what}{many}"
 
@@ -126,6 +127,8 @@ def _verify(store: Store, vkey: str, checkpoint: str | None, since: str | None) 
     # Before the head: whoever appends meanwhile makes the tree larger, never smaller.
     kept = store.checkpoints()
     run = _Run(store, store.head(), vkey)
+    if store.meta().get("vkey") != vkey.strip():
+        run.say(None, "the ledger names another public key than the one given.")
     points = [run.point(f"the checkpoint kept for {size} entries", note, size) for size, note in kept]
     if run.head.note is not None:
         points.append(run.point("the newest checkpoint", run.head.note))

@@ -100,4 +100,5 @@ def checked_head(name: str, found: Sequence[Any] | None) -> Head:
     """Return the head from size, peaks as one run of bytes, and note; raises as `checked_tree`."""
     tree = checked_tree(name, None if found is None else (*found[:2], 0, 0))
     note = None if found is None else found[2]
-    return Head(size=tree.size, peaks=tree.peaks, note=note if isinstance(note, str) else None)
+    # What is no text is no note either, and not the absence of one.
+    return Head(size=tree.size, peaks=tree.peaks, note=note if note is None or isinstance(note, str) else "")

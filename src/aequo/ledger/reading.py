@@ -137,9 +137,10 @@ def _fits(row: StoredEntry, head: Header, chosen: Chosen) -> bool:
 def _entry(row: StoredEntry, head: Header, people: People | None) -> Entry:
     data_key, state = None, "none"
     if head.sealed is not None and head.subject is not None and head.key is not None:
+        subject, key_id = bytes.fromhex(head.subject), bytes.fromhex(head.key)
         state = "locked"
         if people is not None:
-            data_key = people.to_read(bytes.fromhex(head.subject), bytes.fromhex(head.key))
+            data_key = people.to_read(subject, key_id)
             state = "erased" if data_key is None else "open"
     event, complete = opened(head, data_key)
     if state == "open" and not complete:

@@ -490,6 +490,8 @@ def _translated(path: Path) -> Iterator[None]:
     """Say in one sentence what SQLite could not do; its own words may hold a path or a value."""
     try:
         yield
+    except UnicodeDecodeError:  # from SQLite's message, which quotes a damaged schema
+        raise Tampered(f"{path.name} is damaged: SQLite cannot read it as a ledger.") from None
     except sqlite3.Error as error:
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         name = path.name
