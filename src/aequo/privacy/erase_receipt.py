@@ -19,7 +19,7 @@ from aequo.ledger import Checkpoint, InclusionProof
 from aequo.ledger.entry import header, instant, microseconds
 from aequo.ledger.note import open_note
 
-__all__ = ["DONE", "FORMAT", "ErasureReceipt", "Outcome", "check_receipt", "receipt_from_event"]
+__all__ = ["DONE", "FORMAT", "ErasureReceipt", "Outcome", "Result", "check_receipt", "receipt_from_event"]
 
 FORMAT = "aequo-erasure-receipt/1"
 """Names the form of a receipt."""
@@ -28,6 +28,8 @@ DONE = "erasure"
 """Kind of the entry that says what an erasure did."""
 
 Result = Literal["erased", "unreadable", "kept", "not reached", "traces"]
+"""What can become of records."""
+
 State = Literal["complete", "incomplete", "refused"]
 
 _SIGNS = {

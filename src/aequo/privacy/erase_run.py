@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from aequo.errors import LedgerError
 from aequo.ledger import Ledger
 from aequo.privacy.erase_journal import OnPerson, Past, record_steps, sealed_off
-from aequo.privacy.erase_receipt import Outcome
-from aequo.privacy.retention import active_holds
+from aequo.privacy.erase_receipt import Outcome, Result
+from aequo.privacy.retention import active_holds, can_be_reached
 from aequo.privacy.stores import LEDGER, DataStore, NotReached, TimedOut, ask, keep_of, waits_for
 
 __all__ = ["Case", "Run"]
@@ -21,7 +21,6 @@ __all__ = ["Case", "Run"]
 T = TypeVar("T")
 
 _MOST_LISTED = 1000
-_WITHIN_REACH = ("free pages of the keys", "the table ", "the write-ahead log of ")
 _STAYS = "what is readable in them stays, with the person's keyed hash; without it the log could not be verified"
 
 
@@ -205,9 +204,8 @@ class Run:
         if kept:
             outcomes.append(Outcome(store=LEDGER, result="kept", count=kept, why=_STAYS))
         for trace in traces:
-            # What asking again can help is not reached; a server's log or a backup no erasure reaches.
-            again = trace.startswith(_WITHIN_REACH)
-            outcomes.append(Outcome(store=LEDGER, result="not reached" if again else "traces", why=trace))
+            result: Result = "not reached" if can_be_reached(trace) else "traces"
+            outcomes.append(Outcome(store=LEDGER, result=result, why=trace))
         return tuple(outcomes)
 
     def _would(self, store: str, case: Case) -> tuple[Outcome, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "Expiry",
     "Hold",
     "active_holds",
+    "can_be_reached",
     "check_words",
     "expire",
     "hold",
@@ -243,7 +244,9 @@ class Expiry:
     held : int
         How many more are under a legal hold, and kept.
     not_reached : tuple of str
-        Places that destroyed keys may still be found in, a sentence each.
+        Places that destroyed keys may still be found in until it is called again, a sentence each.
+    traces : tuple of str
+        Places out of the ledger's reach that they may be found in, such as backups, a sentence each.
     dry_run : bool
         Whether nothing was changed.
     index : int or None
@@ -254,12 +257,14 @@ class Expiry:
     people: int
     held: int
     not_reached: tuple[str, ...]
+    traces: tuple[str, ...]
     dry_run: bool
     index: int | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        return {**asdict(self), "before": instant(microseconds(self.before)), "not_reached": list(self.not_reached)}
+        said = {**asdict(self), "before": instant(microseconds(self.before))}
+        return {**said, "not_reached": list(self.not_reached), "traces": list(self.traces)}
 
     def sentence(self) -> str:
         """Return one line for people."""
@@ -326,31 +331,50 @@ def expire(
     past = [person for person in _people(store, before) if person not in recent]
     holds = store.holds()
     due = [person for person in past if person not in holds]
-    if dry_run or not due:
-        left = () if dry_run else tuple(store.scrub())  # an earlier call may have been cut off before it
-        return Expiry(
-            before=when, people=len(due), held=len(past) - len(due), not_reached=left, dry_run=dry_run, index=None
-        )
     said = {"before": instant(before), "days": days, "operator_id": operator_id}
-    held, done = len(past) - len(due), 0
+    held, done, index = len(past) - len(due), len(due), None
+    if not dry_run:
+        done = _destroy(ledger, due, seen, said)
+    left = [] if dry_run else _scrubbed(store)  # always: an earlier call may have been cut off before it
+    if done and not dry_run:
+        counts = {"people": done, "held": held, "left": left}
+        index = ledger.index_of(ledger.append({"kind": "expiry", **said, **counts}))
+    return Expiry(
+        before=when,
+        people=done,
+        held=held,
+        not_reached=tuple(sentence for sentence in left if can_be_reached(sentence)),
+        traces=tuple(sentence for sentence in left if not can_be_reached(sentence)),
+        dry_run=dry_run,
+        index=index,
+    )
+
+
+def _destroy(ledger: Ledger, due: Sequence[bytes], seen: int, said: Mapping[str, Any]) -> int:
+    """Destroy keys, but of whom is written about meanwhile; say in the ledger before whose they are."""
+    done = 0
     for first in range(0, len(due), _BATCH):
         size = ledger.sequence()
-        recent = {person for _, person in store.subject_rows(seen, size)}  # written to since they were looked at
+        recent = {person for _, person in ledger.store.subject_rows(seen, size)}
         part = [person for person in due[first : first + _BATCH] if person not in recent]
         ledger.append({"kind": "expiry.begun", **said, "people": [person.hex() for person in part]})
-        done += store.destroy(part, time.time_ns() // 1000)
-    not_reached = tuple(_scrubbed(store))
-    receipt = ledger.append({"kind": "expiry", **said, "people": done, "held": held, "not_reached": list(not_reached)})
-    return Expiry(
-        before=when, people=done, held=held, not_reached=not_reached, dry_run=False, index=ledger.index_of(receipt)
-    )
+        done += ledger.store.destroy(part, time.time_ns() // 1000)
+    return done
+
+
+def can_be_reached(trace: str) -> bool:
+    """Return whether a place that a store's `scrub` did not reach can be reached by asking again.
+
+    A server's log, its replicas and backups no ledger reaches.
+    """
+    return trace.startswith(("free pages of the keys", "the table ", "the write-ahead log of "))
 
 
 def _scrubbed(store: Store) -> list[str]:
     try:
         return store.scrub()
     except LedgerError as error:
-        return [f"free pages and logs of the file of the keys: {error}"]
+        return [f"free pages of the keys: {error}"]
 
 
 def _recent(store: Store, since: int, size: int) -> Iterator[bytes]:
