@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from .calls import Ended, Run, clean_environment, write
 # The command alone, with the ways to end of `aequo` itself.
 _ALONE = """
 import sys
+import time
 from aequo.cli import main
 if not any(c.name == "pseudonymise" for c in main.app.registered_commands):
     from aequo.cli.pseudonymise import pseudonymise
@@ -213,3 +216,28 @@ def test_progress_is_for_terminals_and_only_after_a_while(tmp_path: Path) -> Non
         os.close(controller)
         assert (b"Pseudonymising x ... 50%, 1,000 rows" in told) == shown
         assert not shown or told.endswith(b" \r")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs signals")
+@pytest.mark.parametrize("name", ["many.csv", "many.jsonl", "many.parquet"])
+def test_a_signal_ends_it_and_leaves_nothing_half_written(key: KeyRing, tmp_path: Path, name: str) -> None:
+    import duckdb
+
+    out = tmp_path / "out"
+    out.mkdir()
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"copy (select 'u' || i || '@example.org' as email, i from range(3000000) t(i)) to '{tmp_path / name}'"
+        )
+    started = subprocess.Popen(
+        [sys.executable, "-c", _ALONE, "pseudonymise", name, "--out", f"out/{name}", "--key", "people.key"],
+        cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not any(f.stat().st_size for f in out.iterdir()):
+        assert started.poll() is None
+        time.sleep(0.01)
+    started.send_signal(signal.SIGTERM)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 128 + signal.SIGTERM
+    assert said.decode() == "\naequo: interrupted; nothing was written half-way.\n"
+    assert list(out.iterdir()) == []

@@ -304,3 +304,28 @@ def test_a_large_file_takes_no_more_memory_than_a_piece_of_it(tmp_path: Path) ->
     megabytes = int(done.stdout)
     assert source.stat().st_size > 70_000_000
     assert megabytes < 350
+
+
+def test_the_base_packages_are_enough(tmp_path: Path) -> None:
+    code = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("pandas", "pyarrow", "polars", "scipy", "sklearn"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+import duckdb
+from aequo.privacy.pseudonymiser import pseudonymise
+columns = "'u' || i || '@x.org' as email, i as who, date '2020-01-01' as day, 'to a@y.org' as note"
+query = f"select {columns} from range(99) t(i)"
+fields = {"email": None, "day": "date", "who": "id"}
+options = dict(key=bytes(32), form="preserving", person="who")
+expected = pseudonymise(duckdb.sql(query), fields, vault="v1", **options).data.fetchall()
+for name in ("a.csv", "a.jsonl", "a.parquet"):
+    duckdb.execute(f"copy ({query}) to '{name}'")
+    result = pseudonymise(name, fields, out=f"o-{name}", vault="v2", **options)
+    assert [c.column for c in result.report.personal] == ["note"], result
+    got = duckdb.sql(f"select email, who::bigint, day::date, note from 'o-{name}'").fetchall()
+    assert [(a, int(b), *c) for a, b, *c in expected] == got, name
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

@@ -248,3 +248,15 @@ def test_a_date_can_be_a_token_beside_surrogates() -> None:
     )
     assert out.data["day"].startswith("p1_")
     assert out.data["email"].endswith("@example.com")
+
+
+def test_a_frame_of_a_derived_class_is_a_frame() -> None:
+    class Derived(pd.DataFrame):
+        pass
+
+    assert hide(["email"]).frame(Derived({"email": ["a@x.org"]})).data["email"][0].startswith("p1_")
+
+
+def test_a_stream_of_something_else_says_what_it_holds() -> None:
+    with pytest.raises(InputError, match="record 2 is a tuple, expected a dictionary"):
+        list(hide(["email"]).stream([{"email": "a"}, ("a",)]).data)

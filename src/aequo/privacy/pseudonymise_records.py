@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from aequo.errors import InputError
 from aequo.privacy.personal import Sample
 from aequo.privacy.replacing import Change, Counted
 
@@ -51,7 +52,15 @@ class Rewriter:
         self.records = 0
 
     def record(self, record: Mapping[Any, Any]) -> dict[Any, Any]:
-        """Return a record with its fields replaced; the one given stays as it is."""
+        """Return a record with its fields replaced; the one given stays as it is.
+
+        Raises
+        ------
+        InputError
+            If it is no dictionary.
+        """
+        if not isinstance(record, Mapping):
+            raise InputError(f"record {self.records + 1:,} is a {type(record).__name__}, expected a dictionary.")
         who = at_path(record, self._person) if self._person is not None else None
         self.records += 1
         return {key: self._field(value, str(key), str(key), who) for key, value in record.items()}

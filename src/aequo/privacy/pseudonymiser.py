@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
-from aequo.errors import InputError, KeyProblem, Refused, UnknownColumn, did_you_mean
+from aequo.errors import InputError, KeyProblem, UnknownColumn, did_you_mean
 from aequo.ledger.keys import KeySource
 from aequo.privacy.coder import Coder, Shift
 from aequo.privacy.fields import DEFAULTS, Field, Form, Kind, default_kind, fields_of, with_domain
 from aequo.privacy.mac import collision_probability, ring_of
-from aequo.privacy.personal import ROWS, PersonalColumn, Sample, sample_of
+from aequo.privacy.personal import ROWS, PersonalColumn
 from aequo.privacy.pseudonymise_files import (
     Progress,
     check_columns,
@@ -26,13 +26,11 @@ from aequo.privacy.pseudonymise_files import (
 )
 from aequo.privacy.pseudonymise_records import Link, Rewriter, batches
 from aequo.privacy.pseudonymise_report import Pseudonymised, PseudonymReport, Replaced
+from aequo.privacy.pseudonymise_watch import Unknown, Watch
 from aequo.privacy.replacing import Change, Counted, column_names, frame_kind, replaced
 from aequo.privacy.vault import Vault
 
-__all__ = ["Fields", "Pseudonymiser", "Unknown", "pseudonymise"]
-
-Unknown = Literal["report", "refuse", "ignore"]
-"""What happens to columns that look personal and are not among the fields."""
+__all__ = ["Fields", "Pseudonymiser", "pseudonymise"]
 
 Fields = Sequence[str] | str | Mapping[str, Kind | Field | None] | None
 """Names of columns, names with what they hold, or None for those that are recognised by name."""
@@ -100,8 +98,6 @@ class Pseudonymiser:
     ) -> None:
         if form not in get_args(Form):
             raise InputError(f"the form is {form!r}, expected 'token' or 'preserving'.")
-        if unknown not in get_args(Unknown):
-            raise InputError(f"unknown is {unknown!r}, expected 'report', 'refuse' or 'ignore'.")
         if bits not in range(64, 257, 8):
             raise InputError(f"a token has {bits!r} bits, expected a multiple of 8 from 64 to 256.")
         self._ring = ring_of(key)
@@ -111,8 +107,9 @@ class Pseudonymiser:
             raise KeyProblem(f"there is no key of version {self.version}; there are {known}.")
         self._fields = fields_of(fields, country=country)
         self._form: Form = form
-        self._person, self._unknown, self._bits = person, unknown, bits
+        self._person, self._bits = person, bits
         self._country, self._missing = country, tuple(missing)
+        self._watch = Watch(unknown, person, self._missing)
         self._vault = Vault.open(vault, self._ring) if isinstance(vault, (str, os.PathLike)) else vault
 
     def __repr__(self) -> str:
@@ -139,7 +136,7 @@ class Pseudonymiser:
             made = rewriter.record(record)
             flush()
             report = self._reported(rewriter)
-            self._judge(report.personal)
+            self._watch.judge(report.personal)
         return Pseudonymised(made, lambda: report)
 
     def stream(
@@ -160,7 +157,7 @@ class Pseudonymiser:
         Refused
             From the iterator, before the first record of a chunk in which another field looks personal.
         """
-        size = chunk or (_CHUNK if self._vault is not None or self._unknown == "refuse" else 1)
+        size = chunk or (_CHUNK if self._vault is not None or self._watch.refuses else 1)
         rewriter, flush = self._rewriter()
         return Pseudonymised(self._streamed(records, rewriter, flush, size), lambda: self._reported(rewriter))
 
@@ -175,10 +172,10 @@ class Pseudonymiser:
             with self._together():
                 made = [rewriter.record(record) for record in batch]
                 flush()
-                if self._unknown == "refuse" and kept is not None:
+                if self._watch.refuses and kept is not None:
                     fresh = kept.columns.keys() - known
                     if fresh or rewriter.records >= look:
-                        self._judge(kept.judge(), passed=rewriter.records - len(batch))
+                        self._watch.judge(kept.judge(), passed=rewriter.records - len(batch))
                         known |= fresh
                         look = 2 * rewriter.records
             yield from made
@@ -207,8 +204,8 @@ class Pseudonymiser:
             raise InputError("Spark's workers cannot write to one vault: pseudonymise files, or leave the vault out.")
         names = column_names(frame)
         changes = self._changes(names, "the frame")
-        personal = self._looked_at(frame, names, changes)
-        self._judge(personal)
+        personal = self._watch.look(frame, names, changes)
+        self._watch.judge(personal)
         with self._together():
             made, counted = replaced(frame, changes)
             self._link_frame(frame, changes)
@@ -335,35 +332,6 @@ class Pseudonymiser:
             raise InputError(f"no column of {source} is recognised by its name as {kinds}: say which fields it has.")
         return changes
 
-    def _looked_at(
-        self, data: Any, names: Sequence[str], changes: Sequence[Change], *, encoding: str = "utf-8"
-    ) -> tuple[PersonalColumn, ...]:
-        if self._unknown == "ignore":
-            return ()
-        known = {change.column for change in changes}
-        if len(known) == len(names):
-            return ()
-        sample = sample_of(data, missing=self._missing, encoding=encoding, columns=known)
-        return self._with_person(sample.judge(), known)
-
-    def _with_person(self, found: tuple[PersonalColumn, ...], known: Collection[str]) -> tuple[PersonalColumn, ...]:
-        """Add the column that tells people apart, if it stays as it is."""
-        person = self._person
-        if person is None or person in known or any(one.column == person for one in found):
-            return found
-        why = "it tells people apart and is not among the fields"
-        return (*found, PersonalColumn(person, "identifier", ("name",), None, 0, why))
-
-    def _judge(self, personal: Sequence[PersonalColumn], *, passed: int = 0) -> None:
-        if self._unknown != "refuse" or not personal:
-            return
-        listed = ", ".join(f"{one.column!r} ({one.kind})" for one in personal)
-        before = f" {passed:,} records before were passed on." if passed else ""
-        raise Refused(
-            f"these columns look personal and are not among the fields: {listed}. Name them as fields, leave them out, "
-            f"or have them only reported.{before}"
-        )
-
     def _table(
         self, source: Path, target: Path, kind: str, *, packed: bool, encoding: str, progress: Progress | None
     ) -> PseudonymReport:
@@ -371,8 +339,8 @@ class Pseudonymiser:
 
         names = list(parquet_columns(source)) if kind == "parquet" else csv_columns(source, encoding)
         changes = self._changes(names, source.name)
-        personal = self._looked_at(str(source), names, changes, encoding=encoding)
-        self._judge(personal)
+        personal = self._watch.look(str(source), names, changes, encoding=encoding)
+        self._watch.judge(personal)
         linked = self._vault is not None and self._person is not None
         links, person = (self._link, self._person) if linked else (None, None)
         if kind == "parquet":
@@ -394,7 +362,7 @@ class Pseudonymiser:
 
     def _rewriter(self) -> tuple[Rewriter, Callable[[], None]]:
         pending: list[Link] = []
-        sample = None if self._unknown == "ignore" else Sample(self._missing)
+        sample = self._watch.sample()
         links = None if self._vault is None or self._person is None else pending.append
         rewriter = Rewriter(self._change_of, person=self._person, sample=sample, links=links)
 
@@ -408,7 +376,7 @@ class Pseudonymiser:
     def _reported(self, rewriter: Rewriter) -> PseudonymReport:
         counted = list(rewriter.counted.values())
         known = {change.column for change, _ in counted}
-        personal = () if rewriter.sample is None else self._with_person(rewriter.sample.judge(), known)
+        personal = () if rewriter.sample is None else self._watch.with_person(rewriter.sample.judge(), known)
         return self._report(counted, personal)
 
     def _json_lines(
@@ -420,7 +388,7 @@ class Pseudonymiser:
         def after(done: int) -> None:
             flush()
             if kept is not None and done <= ROWS:
-                self._judge(kept.judge())
+                self._watch.judge(kept.judge())
 
         def look(done: int) -> None:
             rewriter.sample = kept if done < ROWS or done % _EVERY == 0 else None
@@ -434,7 +402,7 @@ class Pseudonymiser:
             hint = did_you_mean(never[0], rewriter.paths)
             raise UnknownColumn(f"no record of {source.name} has the field {never[0]!r}.{hint}")
         report = self._reported(rewriter)
-        self._judge(report.personal)
+        self._watch.judge(report.personal)
         return report
 
     # -- the vault, and the report ------------------------------------------------------------------------------------

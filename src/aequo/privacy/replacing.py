@@ -117,8 +117,6 @@ class Counted:
 
 def frame_kind(data: Any) -> str | None:
     """Return ``pandas``, ``polars``, ``polars lazy``, ``pyarrow``, ``duckdb`` or ``pyspark``, or None for no frame."""
-    package = type(data).__module__.partition(".")[0].lstrip("_")
-    name = type(data).__name__
     known = {
         ("pandas", "DataFrame"): "pandas",
         ("polars", "DataFrame"): "polars",
@@ -127,7 +125,8 @@ def frame_kind(data: Any) -> str | None:
         ("duckdb", "DuckDBPyRelation"): "duckdb",
         ("pyspark", "DataFrame"): "pyspark",
     }
-    return known.get((package, name))
+    kinds = ((kind.__module__.partition(".")[0].lstrip("_"), kind.__name__) for kind in type(data).__mro__)
+    return next((known[kind] for kind in kinds if kind in known), None)
 
 
 def column_names(frame: Any) -> list[str]:

@@ -168,15 +168,16 @@ def _email(text: str, field: Field, token: Callable[[], str]) -> str:
 
 
 def _shaped(text: str, draw: Draw, *, first: str | None = None) -> str:
-    """Redraw digits and letters where they are; a zero at the start stays, so that a number keeps its length."""
+    """Redraw digits and letters where they are; a zero before other digits stays, so that numbers keep their length."""
     made: list[str] = []
-    started = False
+    started, several = False, sum(c.isdecimal() for c in text) > 1
     for c in text:
         if c.isdecimal():
             if started:
                 made.append(str(draw.below(10)))
             else:
-                made.append(first or ("0" if unicodedata.decimal(c) == 0 else str(1 + draw.below(9))))
+                zero = several and unicodedata.decimal(c) == 0
+                made.append(first or ("0" if zero else str(1 + draw.below(9))))
             started = True
         elif c.isalnum():  # letters, and digits that are no decimals
             letter = chr(ord("a") + draw.below(26))
