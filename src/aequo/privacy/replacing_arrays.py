@@ -216,9 +216,8 @@ def _polars_dates(series: Any, people: Any, mover: Mover) -> tuple[Any, Counted]
     moved, stays, counted = moved_ticks(ticks, present, days, _PER_DAY[unit])
     moved[~stays] = 0
     plain = polars.Series(series.name, moved).cast(series.to_physical().dtype).cast(dtype)
-    return plain.zip_with(
-        polars.Series(stays), polars.Series([None], dtype=dtype).extend_constant(None, len(stays))[1:]
-    ), counted
+    kept = polars.when(polars.Series(stays)).then(plain)
+    return polars.select(kept).to_series().alias(series.name), counted
 
 
 # -- pyarrow ----------------------------------------------------------------------------------------------------------
