@@ -15,12 +15,26 @@ from aequo.ledger.entry import Row
 from aequo.ledger.places import open_store
 from aequo.ledger.postgres import PostgresStore
 from aequo.ledger.sqlite import SqliteStore, keys_path
-from aequo.ledger.store import PersonKey, Store
+from aequo.ledger.store import Head, PersonKey, Store
 from aequo.ledger.tree import leaf_hash
 
 from .server import PgServer
 
-__all__ = ["META", "SECRETS", "Kind", "Place", "Places", "keyed", "merkle", "new_place", "rows_of", "sealed", "signed"]
+__all__ = [
+    "META",
+    "SECRETS",
+    "Kind",
+    "Place",
+    "Places",
+    "every_read",
+    "keyed",
+    "merkle",
+    "new_place",
+    "plain",
+    "rows_of",
+    "sealed",
+    "signed",
+]
 
 META = {"format": "1", "origin": "example.com/log", "vkey": "example.com/log+00000000+AAAA"}
 SECRETS = {"digest": b"wrapped digest key", "sign": b"\x00\xff wrapped signing key"}
@@ -134,6 +148,43 @@ def sealed(*keys: PersonKey, seed: int = 0) -> list[Row]:
 def signed(size: int, root: bytes) -> str:
     """What stands for a signed checkpoint; with the dash of a real one."""
     return f"{size} {root.hex()}\n\n\u2014 example.com/log AAAA\n"
+
+
+# -- what is read -----------------------------------------------------------------------------------------------------
+
+
+def every_read(store: Store) -> list[Callable[[], Any]]:
+    """Every call that reads."""
+    subject = keyed(1).subject
+    return [
+        store.meta,
+        store.head,
+        lambda: store.sequence(signed),
+        lambda: store.rows(0, 9),
+        lambda: store.hashes(0, 0, 9),
+        lambda: store.hashes(8, 0, 9),
+        lambda: store.nodes(8, 0, 9),
+        lambda: store.of_subject(subject, 0, 9),
+        lambda: store.subject_rows(0, 999),
+        store.strays,
+        store.checkpoints,
+        lambda: store.secret("sign"),
+        lambda: store.person(subject),
+        lambda: store.people(b"", 9),
+        lambda: store.destroyed(subject),
+        store.holds,
+    ]
+
+
+def plain(value: Any) -> bool:
+    """Whether nothing is in it but what a ledger holds; a store gives no other types, whatever was done to a table."""
+    if isinstance(value, Head):
+        return plain([value.size, *value.peaks]) and (value.note is None or isinstance(value.note, str))
+    if isinstance(value, (list, tuple)):
+        return all(v is not None and plain(v) for v in value)
+    if isinstance(value, dict):
+        return plain([part for pair in value.items() for part in pair])
+    return value is None or type(value) in (bytes, str, int)
 
 
 def merkle(leaves: Sequence[bytes]) -> bytes:

@@ -24,7 +24,7 @@ from aequo.ledger.postgres_link import Link, read_place
 from aequo.ledger.store import Changed, Store
 from aequo.ledger.tree import leaf_hash
 
-from .places import META, SECRETS, Place, Places, keyed, merkle, rows_of, sealed, signed
+from .places import META, SECRETS, Place, Places, every_read, keyed, merkle, plain, rows_of, sealed, signed
 from .proxy import Wire, wire_to
 from .server import PgServer
 
@@ -436,6 +436,31 @@ def test_what_erasure_does_not_reach_is_said(store: Store) -> None:
     missed = " ".join(store.scrub())
     assert "write-ahead log" in missed and "backups" in missed
     assert "replica" not in missed and "archive" not in missed  # this server has none
+
+
+NULLABLE = [
+    *("entries.time", "entries.body", "sequence.leaf", "head.peaks", "head.low", "nodes.hash", "nodes.high"),
+    *("people.wrapped", "people.key_id", "people.made", "destroyed.time", "holds.time", "secrets.wrapped"),
+    *("meta.value", "checkpoints.note"),
+]
+
+
+@pytest.mark.parametrize("column", NULLABLE)
+def test_where_a_value_was_taken_away_there_is_none_of_another_type(pg_place: Place, column: str) -> None:
+    store = pg_place.create()
+    key, other = keyed(1), keyed(2)
+    store.commit([*rows_of(256), *sealed(key, other)], [key, other], signed)
+    store.hold(key.subject, 5)
+    store.destroy([other.subject], 5)
+    store.keep_checkpoint(3, "note")
+    table, name = column.split(".")
+    pg_place.change(f"ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL")
+    pg_place.change(f"UPDATE {table} SET {name} = NULL")
+    for read in every_read(store):
+        with contextlib.suppress(LedgerError):
+            assert plain(read())
+    with contextlib.suppress(LedgerError, Changed):
+        store.commit(rows_of(300, 5), [], signed)
 
 
 # -- roles, urls, and what messages say -------------------------------------------------------------------------------

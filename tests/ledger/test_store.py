@@ -22,7 +22,7 @@ from aequo.ledger.entry import Row
 from aequo.ledger.store import Changed, Head, PersonKey, Store, StoredEntry
 from aequo.ledger.tree import EMPTY, Subtrees
 
-from .places import META, SECRETS, Place, Places, keyed, merkle, rows_of, sealed, signed
+from .places import META, SECRETS, Place, Places, every_read, keyed, merkle, plain, rows_of, sealed, signed
 
 WRITER = Path(__file__).with_name("store_writer.py")
 
@@ -495,28 +495,6 @@ def test_a_ledger_that_lacks_a_table_is_damaged(place: Place, table: str) -> Non
         place.open()
 
 
-def everything(store: Store) -> list[Callable[[], Any]]:
-    """Every call that reads."""
-    return [
-        store.meta,
-        store.head,
-        lambda: store.sequence(signed),
-        lambda: store.rows(0, 9),
-        lambda: store.hashes(0, 0, 9),
-        lambda: store.hashes(8, 0, 9),
-        lambda: store.nodes(8, 0, 9),
-        lambda: store.of_subject(keyed(1).subject, 0, 9),
-        lambda: store.subject_rows(0, 9),
-        store.strays,
-        store.checkpoints,
-        lambda: store.secret("sign"),
-        lambda: store.person(keyed(1).subject),
-        lambda: store.people(b"", 9),
-        lambda: store.destroyed(keyed(1).subject),
-        store.holds,
-    ]
-
-
 TYPES = [
     ("entries", "time"),
     ("entries", "body"),
@@ -537,21 +515,20 @@ TYPES = [
 
 
 @pytest.mark.parametrize(("table", "column"), TYPES)
-def test_what_no_ledger_holds_is_read_or_refused_and_crashes_nothing(place: Place, table: str, column: str) -> None:
+def test_what_no_ledger_holds_is_read_as_nothing_or_refused(place: Place, table: str, column: str) -> None:
     store = place.create()
     key = keyed(1)
     commit(store, [*rows_of(256), *sealed(key)], [key])
     store.hold(key.subject, 5)
     store.keep_checkpoint(3, "note")
-    for read in everything(store):
-        read()
+    assert all(plain(read()) for read in every_read(store))
     if place.kind == "postgres":
         place.change(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE text USING 'abc' || {column}::text")
     else:
         place.change(f"UPDATE {table} SET {column} = 'abc' || hex({column})")
-    for read in [*everything(store), *everything(place.open())]:
+    for read in [*every_read(store), *every_read(place.open())]:
         with contextlib.suppress(LedgerError):
-            read()
+            assert plain(read())
     with contextlib.suppress(LedgerError, Changed):
         store.commit([*rows_of(1, 5), *sealed(key, seed=9)], [], signed)
 

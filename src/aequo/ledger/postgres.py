@@ -172,7 +172,7 @@ class PostgresStore:
 
     def meta(self) -> Mapping[str, str]:
         """Return what is written once."""
-        return dict(self._reader.read("SELECT name, value FROM meta"))
+        return dict(self._reader.read("SELECT name, value FROM meta", (), (str, str)))
 
     def head(self) -> Head:
         """Return the tree as it stands."""
@@ -194,13 +194,13 @@ class PostgresStore:
             "SELECT s.idx, e.time, s.leaf, e.body FROM sequence AS s JOIN entries AS e ON e.id = s.id "
             "WHERE s.idx >= %s AND s.idx < %s ORDER BY s.idx"
         )
-        return [StoredEntry._make(row) for row in self._reader.read(query, (start, stop))]
+        return [StoredEntry._make(row) for row in self._reader.read(query, (start, stop), (int, int, bytes, bytes))]
 
     def hashes(self, level: int, start: int, stop: int) -> list[bytes]:
         """Return stored hashes of the leaves or of complete subtrees."""
         if level == 0:
             query = "SELECT leaf FROM sequence WHERE idx >= %s AND idx < %s ORDER BY idx"
-            return [leaf for (leaf,) in self._reader.read(query, (start, stop))]
+            return [leaf for (leaf,) in self._reader.read(query, (start, stop), (bytes,))]
         return [node.hash for node in self.nodes(level, start, stop)]
 
     def nodes(self, level: int, start: int, stop: int) -> list[NodeRow]:
@@ -209,17 +209,18 @@ class PostgresStore:
             "SELECT position, hash, low, high FROM nodes "
             "WHERE level = %s AND position >= %s AND position < %s ORDER BY position"
         )
-        return [NodeRow._make(row) for row in self._reader.read(query, (level, start, stop))]
+        found = self._reader.read(query, (level, start, stop), (int, bytes, int, int))
+        return [NodeRow._make(row) for row in found]
 
     def of_subject(self, subject: bytes, start: int, limit: int) -> list[int]:
         """Return indices of entries on a person, from `start`, in order."""
         query = "SELECT idx FROM subjects WHERE subject = %s AND idx >= %s ORDER BY idx LIMIT %s"
-        return [index for (index,) in self._reader.read(query, (subject, start, limit))]
+        return [index for (index,) in self._reader.read(query, (subject, start, limit), (int,))]
 
     def subject_rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
         """Return (index, person) of the entries that are on a person, in order."""
         query = "SELECT idx, subject FROM subjects WHERE idx >= %s AND idx < %s ORDER BY idx"
-        return self._reader.read(query, (start, stop))
+        return self._reader.read(query, (start, stop), (int, bytes))
 
     def strays(self) -> list[str]:
         """Return a sentence for each thing in the tables that no writer and no sequencer put there."""
@@ -228,7 +229,7 @@ class PostgresStore:
 
     def checkpoints(self) -> list[tuple[int, str]]:
         """Return the checkpoints that were kept."""
-        return self._reader.read("SELECT size, note FROM checkpoints ORDER BY size")
+        return self._reader.read("SELECT size, note FROM checkpoints ORDER BY size", (), (int, str))
 
     def keep_checkpoint(self, size: int, note: str) -> None:
         """Keep a checkpoint."""
@@ -242,18 +243,20 @@ class PostgresStore:
 
     def secret(self, name: str) -> bytes | None:
         """Return a secret of the ledger, wrapped."""
-        found = self._reader.read("SELECT wrapped FROM secrets WHERE name = %s", (name,))
+        found = self._reader.read("SELECT wrapped FROM secrets WHERE name = %s", (name,), (bytes,))
         return found[0][0] if found else None
 
     def person(self, subject: bytes) -> PersonKey | None:
         """Return a person's data key."""
-        found = self._reader.read("SELECT subject, key_id, wrapped, made FROM people WHERE subject = %s", (subject,))
+        query = "SELECT subject, key_id, wrapped, made FROM people WHERE subject = %s"
+        found = self._reader.read(query, (subject,), (bytes, bytes, bytes, int))
         return PersonKey._make(found[0]) if found else None
 
     def people(self, after: bytes, limit: int) -> list[PersonKey]:
         """Return data keys in the order of their subject."""
         query = "SELECT subject, key_id, wrapped, made FROM people WHERE subject > %s ORDER BY subject LIMIT %s"
-        return [PersonKey._make(row) for row in self._reader.read(query, (after, limit))]
+        found = self._reader.read(query, (after, limit), (bytes, bytes, bytes, int))
+        return [PersonKey._make(row) for row in found]
 
     def rewrap(self, secrets: Mapping[str, bytes], people: Sequence[PersonKey]) -> None:
         """Replace wrapped keys by the same keys wrapped otherwise."""
@@ -297,7 +300,7 @@ class PostgresStore:
 
     def destroyed(self, subject: bytes) -> int | None:
         """Return when a person's key was last destroyed."""
-        found = self._reader.read("SELECT time FROM destroyed WHERE subject = %s", (subject,))
+        found = self._reader.read("SELECT time FROM destroyed WHERE subject = %s", (subject,), (int,))
         return found[0][0] if found else None
 
     def scrub(self) -> list[str]:
@@ -330,7 +333,7 @@ class PostgresStore:
 
     def holds(self) -> dict[bytes, int]:
         """Return persons under a legal hold, and since when."""
-        return dict(self._reader.read("SELECT subject, time FROM holds"))
+        return dict(self._reader.read("SELECT subject, time FROM holds", (), (bytes, int)))
 
 
 # -- making, and making unreadable ------------------------------------------------------------------------------------

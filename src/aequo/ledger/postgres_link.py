@@ -35,7 +35,7 @@ _LOST_EXACTLY = ("25P03", "0A000")
 _REPEATABLE = ("40001", "40P01")
 """Serialisation failure, deadlock: nothing has happened."""
 
-_DAMAGED = ("22", "23", "42703", "42804", "42883", "42P01")
+_DAMAGED = ("22", "23", "42703", "42804", "42846", "42883", "42P01")
 """Values, constraints, columns, types and tables that are not as a ledger has them."""
 _REASONS = {
     "25006": "it may only be read: the server is a replica, or set so",
@@ -76,6 +76,8 @@ _BY_INDEX = {
     "plan_cache_mode": "force_generic_plan",
     "work_mem": "64MB",
 }
+
+_NOTHING: Mapping[type, Any] = {int: -(2**63) + 1, bytes: b"", str: ""}
 
 _T = TypeVar("_T")
 _links: weakref.WeakSet[Link] = weakref.WeakSet()
@@ -276,9 +278,23 @@ class Link:
                     deadline = now + patience
             repeats += 1
 
-    def read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Return the rows of a query; numbers and bytes come as the server has them."""
-        return self.run(lambda connection, _: connection.execute(query, values, binary=True).fetchall())
+    def read(self, query: str, values: Sequence[Any] = (), types: Sequence[type] = ()) -> list[Any]:
+        """Return the rows of a query.
+
+        Parameters
+        ----------
+        query : str
+            Has %s for each value.
+        values : sequence
+            What goes there.
+        types : sequence of type
+            Of the columns, int, bytes or str. Where a damaged table has something else, nothing of that type is
+            returned: no bytes, no text, or a number that is no time.
+        """
+        rows: list[Any] = self.run(lambda connection, _: connection.execute(query, values, binary=True).fetchall())
+        if all({*map(type, column)} == {kind} for column, kind in zip(zip(*rows, strict=True), types, strict=False)):
+            return rows
+        return [tuple(v if type(v) is kind else _NOTHING[kind] for v, kind in zip(r, types, strict=True)) for r in rows]
 
     def close(self) -> None:
         """End the session. Further use is an error."""
