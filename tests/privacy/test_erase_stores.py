@@ -8,6 +8,8 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -179,6 +181,30 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     (tmp_path / "shop.db").write_bytes(os.urandom(5000))
     with pytest.raises(NotReached, match="it is no SQLite database"):
         list(shop.find("a"))
+    shop.close()
+
+
+_KILLED = """
+import os, signal, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA journal_mode = " + sys.argv[2])
+db.execute("PRAGMA cache_size = 2")
+db.execute("PRAGMA cache_spill = ON")
+db.execute("BEGIN IMMEDIATE")
+for i in range(3000):
+    db.execute("INSERT INTO orders VALUES('a', 'half-done')")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_what_a_killed_program_left_half_done_is_no_obstacle_and_is_not_counted(tmp_path: Path, mode: str) -> None:
+    path = new_shop(tmp_path / "shop.db", [("a", "book")])
+    assert subprocess.run([sys.executable, "-c", _KILLED, str(path), mode], check=False).returncode == -9
+    assert any(p.stat().st_size for p in tmp_path.iterdir() if p != path), "something is left half-done"
+    shop = shop_store(path)
+    assert list(shop.find("a")) == [{"person": "a", "item": "book"}]
+    assert shop.erase("a") == 1
     shop.close()
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SqlStore"]
 
 _PAGE = 1000
+_UNFINISHED = ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_READONLY_CANTLOCK")
 
 
 class SqlStore:
@@ -168,7 +169,7 @@ class _Sqlite:
 
     def find(self, statement: str, subject: str) -> Iterator[dict[str, Any]]:
         with self._told():
-            cursor = self._connection("ro").execute(statement, {"subject": subject})
+            cursor = self._cursor(statement, subject)
             names = [column[0] for column in cursor.description]
         while True:
             with self._told():
@@ -177,6 +178,16 @@ class _Sqlite:
                 return
             for row in rows:
                 yield dict(zip(names, row, strict=True))
+
+    def _cursor(self, statement: str, subject: str) -> sqlite3.Cursor:
+        try:
+            return self._connection("ro").execute(statement, {"subject": subject})
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "") not in _UNFINISHED:
+                raise
+        # A program was killed while it wrote, and what it left half-done has to be undone before anybody can read.
+        self._connection("rw").execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return self._connection("ro").execute(statement, {"subject": subject})
 
     def erase(self, find: str, delete: Sequence[str], subject: str) -> int:
         bound = {"subject": subject}
