@@ -77,9 +77,7 @@ class People:
         """Return the key to seal with; a new one if the person has none."""
         with self._lock:
             found = self._known.get(subject) or self._stored(subject) or self._made(subject)
-            if len(self._known) >= _MOST_CACHED:
-                self._known = {s: k for s, k in self._known.items() if k.fresh is not None}
-            self._known[subject] = found
+            self._remember(subject, found)
             return found
 
     def to_read(self, subject: bytes, key_id: bytes) -> bytes | None:
@@ -87,8 +85,17 @@ class People:
 
         Always asks the store: what another process has destroyed must not be readable from this one's memory.
         """
-        found = self._stored(subject)
-        return found.key if found is not None and found.key_id == key_id else None
+        with self._lock:
+            found = self._stored(subject)
+            if found is None or found.key_id != key_id:
+                return None
+            self._remember(subject, found)  # a key service is asked once for each person
+            return found.key
+
+    def _remember(self, subject: bytes, found: DataKey) -> None:
+        if len(self._known) >= _MOST_CACHED and subject not in self._known:
+            self._known = {s: k for s, k in self._known.items() if k.fresh is not None}
+        self._known[subject] = found
 
     def settled(self, keys: Iterable[PersonKey]) -> None:
         """Note that new keys are stored."""
