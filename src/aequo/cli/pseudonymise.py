@@ -60,11 +60,16 @@ def pseudonymise(
         ),
     ] = None,
     unknown: Annotated[
-        Unknown,
+        Unknown | None,
         typer.Option(
-            metavar="WHAT", help="Other columns that look personal: report, refuse (write nothing) or ignore."
+            metavar="WHAT",
+            help="Other columns that look personal: report, refuse (write nothing) or ignore; as the policy says by "
+            "default.",
         ),
-    ] = "report",
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The policy; ./aequo.toml by default, where there is one.")
+    ] = None,
     country: Annotated[
         str | None,
         typer.Option(metavar="CODE", help="Calling code of telephone numbers written without one, such as 1."),
@@ -88,6 +93,9 @@ def pseudonymise(
 
     Exit codes: 0 written, 2 wrong usage or data, no key, or refused since another column looks personal.
     """  # noqa: D301 - \b keeps the lines of an example apart
+    from aequo.cli.options import find_policy
+
+    rules = find_policy(policy).privacy
     with _key(key, new_key) as ring:
         from aequo.privacy.pseudonymiser import Pseudonymiser
 
@@ -96,7 +104,7 @@ def pseudonymise(
             _fields(fields, file, encoding),
             form=form,
             person=person,
-            unknown=unknown,
+            unknown=unknown or rules.personal_columns,
             vault=vault,
             country=country,
             missing=["", *(missing or ())],

@@ -199,10 +199,17 @@ class PrivacyPolicy(Section):
     ----------
     suppress_below : int
         Numbers about fewer people than this are withheld; 0 publishes all.
+    personal_columns : {"report", "refuse", "ignore"}
+        What pseudonymisation does with columns that look personal and are not among those to replace.
     """
 
     section: ClassVar[str] = "privacy"
     suppress_below: int = item(5, read_whole(0, 10**9), "numbers about fewer people are withheld; 0 publishes all")
+    personal_columns: Literal["report", "refuse", "ignore"] = item(
+        "report",
+        read_choice("report", "refuse", "ignore"),
+        "columns that look personal and are not to be pseudonymised: report, refuse or ignore",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
