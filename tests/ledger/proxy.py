@@ -35,7 +35,9 @@ class Wire:
                     client.close()
                     continue
                 server = socket.create_connection(("127.0.0.1", self._server_port))
-                self._sockets += [client, server]
+                for one in (client, server):  # small messages are to pass at once
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self._sockets.append(one)
                 threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
                 threading.Thread(target=self._answer, args=(server, client), daemon=True).start()
 
