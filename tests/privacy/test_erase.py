@@ -531,6 +531,26 @@ def test_a_store_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) ->
     assert as_store(store) is store
 
 
+def test_what_a_store_says_of_law_and_order_holds_where_the_policy_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aequo.core.policy import Policy
+
+    (tmp_path / "our_archive.py").write_text(
+        "class Archive:\n"
+        "    name, after, keep = 'archive', ['crm'], 'tax law'\n"
+        "    def find(self, subject): return []\n"
+        "    def erase(self, subject): raise AssertionError\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    plain = {"name": "old", "use": "our_archive:Archive"}
+    (store,) = stores_module.stores_of(Policy(erase={"stores": [plain]}))
+    assert (store.name, tuple(store.after), store.keep) == ("old", ("crm",), "tax law")
+    (store,) = stores_module.stores_of(Policy(erase={"stores": [{**plain, "after": ["x"], "keep": "a court"}]}))
+    assert (tuple(store.after), store.keep) == (("x",), "a court")
+
+
 def test_the_key_in_memory_of_another_ledger_object_reads_no_more(ledger: Ledger) -> None:
     ledger.append({"kind": "call", "text": "x"}, subject="person-1")
     with Ledger.open(ledger.url, key=KEY) as other:

@@ -179,7 +179,7 @@ def _check_free(out: str | None) -> None:
 
 def _tell(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
-        say(f"  {outcome.sentence()}")
+        say(f"  {outcome.sentence(planned=True)}")
 
 
 def _deliver(receipt: ErasureReceipt, *, out: str | None, json: bool) -> None:
@@ -196,7 +196,7 @@ def _deliver(receipt: ErasureReceipt, *, out: str | None, json: bool) -> None:
 
         print_json(text.dumps(receipt.to_dict(), indent=2, ensure_ascii=False))
     else:
-        lines = [outcome.sentence() + "\n" for outcome in receipt.outcomes]
+        lines = [outcome.sentence(planned=receipt.dry_run) + "\n" for outcome in receipt.outcomes]
         print_result(lambda stdout: stdout.writelines(lines))
     say(receipt.sentence())
     if receipt.already is not None:

@@ -39,6 +39,7 @@ _SIGNS = {
     "not reached": "NOT REACHED",
     "traces": "traces may stay",
 }
+_PLANNED = {**_SIGNS, "erased": "would erase", "unreadable": "would make unreadable"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +76,11 @@ class Outcome:
             plain["entries"] = list(self.entries)
         return plain
 
-    def sentence(self) -> str:
-        """Return one line for people."""
+    def sentence(self, *, planned: bool = False) -> str:
+        """Return one line for people; `planned` words it as what would become of them."""
         many = "" if self.count is None else f" {self.count:,} record{'s' if self.count != 1 else ''}"
-        return f"{self.store}: {_SIGNS[self.result]}{many}{f' ({self.why})' if self.why else ''}"
+        what = (_PLANNED if planned else _SIGNS)[self.result]
+        return f"{self.store}: {what}{many}{f' ({self.why})' if self.why else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

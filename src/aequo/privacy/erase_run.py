@@ -165,10 +165,13 @@ class Run:
                 case.outcomes[store.name] = (Outcome(store=store.name, result="not reached", count=left, why=why),)
                 continue
             found = case.found[store.name]
-            count = _with_before(case, store.name, found if found is not None else told)
+            if found is None and isinstance(told, int) and not isinstance(told, bool):
+                found = told
+            count = _with_before(case, store.name, found)
             case.outcomes[store.name] = (Outcome(store=store.name, result="erased", count=count),)
             done.append((case.id, store.name, case.outcomes[store.name]))
-        record_steps(self.ledger, done)
+        if done:
+            record_steps(self.ledger, done)
 
     def _erase_in_ledger(self, cases: Sequence[Case]) -> None:
         """Destroy data keys, and remove what is left of them in free pages and logs."""

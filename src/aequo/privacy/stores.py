@@ -56,7 +56,8 @@ class TimedOut(NotReached):
 class DataStore(Protocol):
     """What holds data on people.
 
-    Three more attributes may be there: ``after``, names of stores that have to be erased before; ``keep``, why the law
+    It is asked from a thread of its own, so that one that hangs can be left behind: a connection that knows only the
+    thread it was made in has to be made when it is asked. Three more attributes may be there: ``after``, names of stores that have to be erased before; ``keep``, why the law
     or a contract forbids to erase this one; and ``close()``.
     """
 
@@ -308,7 +309,9 @@ def stores_of(policy: Policy) -> list[DataStore]:
 
 def _made(rule: StorePolicy, timeout: float) -> DataStore:
     if rule.use:
-        return _Renamed(_named(rule), rule.name, rule.after, rule.keep)
+        inner = _named(rule)
+        # What the store itself says of order and law holds unless the policy says otherwise.
+        return _Renamed(inner, rule.name, rule.after or waits_for(inner), rule.keep or keep_of(inner))
     if rule.files:
         from aequo.privacy.erase_files import FileStore
 
