@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> Run:
             [sys.executable, "-m", "aequo", *map(str, args)],
             cwd=cwd or tmp_path,
             env=clean_environment(**(env or {})),
-            stdin=subprocess.DEVNULL,
+            **({} if "input" in how else {"stdin": subprocess.DEVNULL}),
             stdout=how.pop("stdout", subprocess.PIPE),
             stderr=subprocess.PIPE,
             timeout=120,

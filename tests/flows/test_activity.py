@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from aequo.core.finding import Status
 from aequo.core.intervals import normal_quantile, wilson
 from aequo.errors import InputError, Tampered
-from aequo.flows.activity import moment, report_activity
+from aequo.flows.activity import report_activity
 from aequo.flows.activity_count import MOST_VALUES
+from aequo.flows.lookup import moment
 from aequo.ledger import KeyRing, Ledger
 from aequo.report.activity import ActivityReport
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aequo.cli.assess import On, deliver
 from aequo.cli.console import say, waiting
+from aequo.errors import LedgerError, Tampered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aequo.ledger import Ledger
+    from aequo.report.result import Assessment
 
 __all__ = ["demo"]
 
@@ -16,22 +24,24 @@ _SYSTEM = {
     "system.purpose": "Banks in Boston decide whether to grant a mortgage.",
     "system.people": "The 1,989 applicants, and those who would share their home.",
 }
+_ORIGIN = "aequo-demo/mortgages"
 
 
 def demo(
-    out: Annotated[str, typer.Option(metavar="DIR", help="Where to write the report.")] = "aequo-report",
+    out: Annotated[str, typer.Option(metavar="DIR", help="Where to write report and ledger.")] = "aequo-report",
     json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON instead of a table.")] = False,
     fail_on: Annotated[
         On, typer.Option(metavar="WHEN", help="Exit code is not 0 on: unknown (fail or unknown), fail, or never.")
     ] = "unknown",
 ) -> int:
-    """Assess 1,989 real mortgage applications by race and sex, and write the report.
+    """Assess 1,989 real mortgage applications by race and sex, write the report, and keep and verify a ledger.
 
     \b
     Example:
       aequo demo --out aequo-report
 
-    The data are those of the Boston Fed study of mortgage lending; pip install 'aequo[examples]' brings them.
+    The data are those of the Boston Fed study of mortgage lending; pip install 'aequo[examples]' brings them. The
+    ledger holds each decision once, and each assessment. Its key lies beside it, as only a demo's may.
     """  # noqa: D301 - \b keeps the lines of an example apart
     with waiting("Assessing mortgage applications"):
         from aequo.core.policy import Policy
@@ -44,4 +54,60 @@ def demo(
         )
         policy = Policy().replace(**_SYSTEM)
         result = assess(data, label="approve", favourable="1", group=("race", "sex"), policy=policy)
-    return deliver(result, out=out, json=json, fail_on=fail_on)
+    code = deliver(result, out=out, json=json, fail_on=fail_on)
+    with waiting("Keeping the ledger"):
+        lines = _keep(result, data, Path(out))
+    for line in lines:
+        say(line)
+    return code
+
+
+def _keep(result: Assessment, data: Mapping[str, Sequence[object]], folder: Path) -> list[str]:
+    """Record decisions and assessment, verify, write the activity report, and return what came of it."""
+    from aequo.flows.activity import report_activity
+    from aequo.flows.record import record_assessment
+
+    with _ledger(folder) as book:
+        if book.size == 0:
+            _record(book, data)
+        receipt = record_assessment(book, result)
+        found = book.verify(book.checkpoint())
+        report = report_activity(book, verify=found)
+    report.save(folder)
+    if not found.ok:
+        raise Tampered(f"the demo's ledger does not verify. {found.problems[0].what}")
+    return [
+        f"Ledger: {folder / 'ledger.db'} has {report.decisions.n:,} decisions, and this assessment as entry "
+        f"{receipt.index:,}. Verified: all {found.size:,} entries are as recorded.",
+        f"Activity: {folder / 'activity.html'}. The error rate is unknown: the study does not say who repaid.",
+    ]
+
+
+def _ledger(folder: Path) -> Ledger:
+    """Open the demo's ledger; the first time, make it with a key of its own."""
+    from aequo.ledger import KeyRing, Ledger
+
+    key, file = folder / "demo.key", folder / "ledger.db"
+    if not key.exists() and not file.exists():
+        KeyRing.new().save(key)
+    return Ledger.open(f"sqlite:///{file}", key=f"file:{key}", origin=_ORIGIN)
+
+
+def _record(book: Ledger, data: Mapping[str, Sequence[object]]) -> None:
+    """Record every decision, as the banks would have: the application as a digest, the applicant as a keyed hash."""
+    from aequo.flows.intake import take_events
+
+    columns = {name: values for name, values in data.items() if name not in ("approve", "race", "sex")}
+    events = [
+        {
+            "kind": "decision",
+            "input": {name: values[i] for name, values in columns.items()},
+            "output": "approve" if data["approve"][i] == 1 else "deny",
+            "model_version": "Boston banks, 1990",
+            "subject": f"application-{i + 1}",
+        }
+        for i in range(len(data["approve"]))
+    ]
+    taken = take_events(book, events)
+    if taken.error is not None:
+        raise LedgerError(f"the demo's decisions are not in the ledger: {taken.error}")

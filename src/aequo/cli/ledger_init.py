@@ -89,8 +89,8 @@ def _advise(at: Place, source: str, new: Path | None, policy: str | None) -> Non
         f"Made the ledger {at.url}" + (f" and the master key {new}." if new is not None else f" with the key {source}.")
     )
     say(
-        "Keep a copy of the key apart from the ledger: without it nothing that is sealed can be read again, with it all "
-        "of it can."
+        "Keep a copy of the key apart from the ledger: without it nothing that is sealed can be read again, and with "
+        "it all of it can."
     )
     say("The line on stdout is the public key: give it to those who will check the ledger, before there is a dispute.")
     if policy is not None:

@@ -82,12 +82,18 @@ def prove(
     if (index is None) == (consistency is None):
         raise InputError("expected one of INDEX and --consistency OLD.")
     with open_ledger(place(ledger, key), key=True) as book:
-        if index is not None:
-            return _prove_entry(book, index, size, json=json)
-        return _prove_growth(book, str(consistency), size, json=json)
+        try:
+            if index is not None:
+                _prove_entry(book, index, size, json=json)
+            else:
+                _prove_growth(book, str(consistency), size, json=json)
+        except Tampered as error:
+            say(f"aequo: {error}")
+            return 1
+    return 0
 
 
-def _prove_entry(book: Ledger, index: int, size: int | None, *, json: bool) -> int:
+def _prove_entry(book: Ledger, index: int, size: int | None, *, json: bool) -> None:
     from aequo.ledger.tree import check_inclusion, leaf_hash
 
     proof = book.prove(index, size=size)
@@ -95,10 +101,9 @@ def _prove_entry(book: Ledger, index: int, size: int | None, *, json: bool) -> i
     if not check_inclusion(index, proof.size, leaf, proof.path, proof.root):
         raise Tampered(f"entry {index} does not lead to the root: it was changed. `aequo ledger verify` says more.")
     _print_proof(proof, f"entry {index} is in the tree of {proof.size} entries", json=json)
-    return 0
 
 
-def _prove_growth(book: Ledger, old: str, size: int | None, *, json: bool) -> int:
+def _prove_growth(book: Ledger, old: str, size: int | None, *, json: bool) -> None:
     from aequo.ledger import Checkpoint, open_note
 
     point = None
@@ -111,7 +116,6 @@ def _prove_growth(book: Ledger, old: str, size: int | None, *, json: bool) -> in
             "more."
         )
     _print_proof(proof, f"the tree of {proof.size} entries continues that of {proof.old}", json=json)
-    return 0
 
 
 def _print_proof(proof: InclusionProof | ConsistencyProof, what: str, *, json: bool) -> None:
@@ -171,8 +175,8 @@ def verify(
         say("Held against the public key in the ledger itself; --vkey holds it against the one you kept.")
     if found.ok and outside is None:
         say(
-            "Entries cut off the end, with their checkpoints, would not show: --checkpoint FILE holds it against one that "
-            "was kept elsewhere."
+            "Entries cut off the end, with their checkpoints, would not show: --checkpoint FILE takes one kept "
+            "elsewhere."
         )
     return 0 if found.ok else 1
 

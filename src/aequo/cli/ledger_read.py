@@ -72,8 +72,7 @@ def show(
 
     Exit codes: 0 shown, 2 wrong usage, no such entry, or an entry that cannot be read.
     """  # noqa: D301 - \b keeps the lines of an example apart
-    from aequo.flows.activity import moment
-    from aequo.flows.lookup import find_entries
+    from aequo.flows.lookup import find_entries, moment
 
     asked = wanted(kind, model_version, operator, outcome, verdict)
     picks = (subject, since, until, start, newest_first or None)
@@ -117,10 +116,10 @@ def _print_all(entries: Sequence[Entry], *, json: bool) -> None:
     print_result(write)
 
 
-def _print_page(entries: Sequence[Entry], *, json: bool) -> None:
+def _print_page(entries: Sequence[Entry], *, json: bool) -> bool:
+    """Print entries; return whether somebody still reads."""
     if json:
-        print_lines(map(_line, entries))
-        return
+        return print_lines(map(_line, entries))
     from aequo.report.entries import EntryLines
 
     def write(stdout: TextIO) -> None:
@@ -128,8 +127,7 @@ def _print_page(entries: Sequence[Entry], *, json: bool) -> None:
         table.heads()
         table.show(entries)
 
-    if entries:
-        print_result(write)
+    return not entries or print_result(write)
 
 
 def _line(entry: Entry) -> str:
@@ -166,8 +164,7 @@ def tail(
     with open_ledger(place(ledger, key), key=opened) as book:
         seen = book.sequence()
         newest = list(islice(find_entries(book, asked, stop=seen, newest_first=True, opened=opened), n))
-        _print_page(newest[::-1], json=json)
-        if not follow:
+        if not _print_page(newest[::-1], json=json) or not follow:
             return 0
         for first, stop in _growth(book, seen):
             fresh = find_entries(book, asked, start=first, stop=stop, opened=opened)
@@ -221,7 +218,8 @@ def report(
     or an entry that cannot be read.
     """  # noqa: D301 - \b keeps the lines of an example apart
     from aequo.core.finding import Status
-    from aequo.flows.activity import moment, report_activity
+    from aequo.flows.activity import report_activity
+    from aequo.flows.lookup import moment
 
     period = [None if t is None else moment(t) for t in (since, until, outcomes_until)]
     outside = None if checkpoint is None else read_text(checkpoint, "checkpoint")

@@ -11,6 +11,7 @@ import numpy as np
 from aequo.core.intervals import normal_quantile, wilson
 from aequo.errors import InputError
 from aequo.flows.activity_count import MOST_VALUES, Counted, Part, Place, as_value, count_entries
+from aequo.flows.lookup import moment
 from aequo.ledger.check import Verification
 from aequo.ledger.entry import microseconds
 from aequo.report.activity import (
@@ -30,36 +31,13 @@ from aequo.report.words import thousands
 if TYPE_CHECKING:
     from aequo.ledger import Ledger
 
-__all__ = ["LEAST", "moment", "report_activity"]
+__all__ = ["LEAST", "report_activity"]
 
 LEAST = 20
 """Rates on fewer decisions are not stated."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _Rates = Callable[[int, int, str], Rate]
-
-
-def moment(when: dt.datetime | dt.date | str) -> dt.datetime:
-    """Return an instant, UTC: of a date the first one; a time without a zone is taken as UTC.
-
-    Raises
-    ------
-    InputError
-        If a text is neither.
-
-    Examples
-    --------
-    >>> moment("2026-01-31").isoformat(), moment("2026-01-31T12:00+01:00").isoformat()
-    ('2026-01-31T00:00:00+00:00', '2026-01-31T11:00:00+00:00')
-    """
-    if isinstance(when, str):
-        try:
-            when = dt.datetime.fromisoformat(when.strip())
-        except ValueError:
-            raise InputError(f"{when!r} is no date, expected one such as 2026-01-31 or 2026-01-31T12:00Z.") from None
-    if not isinstance(when, dt.datetime):
-        when = dt.datetime(when.year, when.month, when.day, tzinfo=dt.UTC)
-    return (when if when.tzinfo is not None else when.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
 
 
 def report_activity(

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aequo.errors import InputError
 from aequo.ledger.entry import Entry, microseconds
 from aequo.ledger.reading import Chosen, read_entries
 
 if TYPE_CHECKING:
     from aequo.ledger import Ledger
 
-__all__ = ["Wanted", "find_entries"]
+__all__ = ["Wanted", "find_entries", "moment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,29 @@ def _reads(value: object, asked: str) -> bool:
         except ValueError:
             return False
     return False
+
+
+def moment(when: dt.datetime | dt.date | str) -> dt.datetime:
+    """Return an instant, UTC: of a date the first one; a time without a zone is taken as UTC.
+
+    Raises
+    ------
+    InputError
+        If a text is neither.
+
+    Examples
+    --------
+    >>> moment("2026-01-31").isoformat(), moment("2026-01-31T12:00+01:00").isoformat()
+    ('2026-01-31T00:00:00+00:00', '2026-01-31T11:00:00+00:00')
+    """
+    if isinstance(when, str):
+        try:
+            when = dt.datetime.fromisoformat(when.strip())
+        except ValueError:
+            raise InputError(f"{when!r} is no date, expected one such as 2026-01-31 or 2026-01-31T12:00Z.") from None
+    if not isinstance(when, dt.datetime):
+        when = dt.datetime(when.year, when.month, when.day, tzinfo=dt.UTC)
+    return (when if when.tzinfo is not None else when.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
 
 
 def find_entries(

@@ -17,7 +17,7 @@ __all__ = ["EntryLines", "entry_line", "show_entry"]
 
 _STATES = {"none": "", "open": "", "locked": "sealed", "erased": "forgotten"}
 _KIND = 12
-_MOST = 400
+_MOST = 200
 
 
 def entry_line(entry: Entry) -> str:
@@ -41,6 +41,10 @@ def entry_line(entry: Entry) -> str:
     elif entry.kind in ("outcome", "override") and isinstance(event, dict):
         said = event.get("truth") if entry.kind == "outcome" else event.get("output")
         parts = [f"of {event.get('of')}: {_scalar(said)}", *_named(event, operator_id="by")]
+    elif entry.kind == "assessment" and isinstance(event, dict):
+        rows = event["data"].get("rows") if isinstance(event.get("data"), dict) else None
+        parts = [_scalar(event.get("verdict")), *([f"{words.thousands(rows)} rows"] if isinstance(rows, int) else [])]
+        parts += _named(event, system="of", result="result")
     elif entry.sealed in ("locked", "erased") and event is None:
         parts = []
     elif isinstance(event, dict):

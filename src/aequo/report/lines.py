@@ -35,10 +35,14 @@ def open_console(file: IO[str] | None = None, width: int | None = None) -> Conso
     width : int, optional
         Columns; those of the terminal by default, and 80 where there is none.
     """
-    from rich.console import Console
+    from rich.console import Console as RichConsole
+
+    class Quiet(RichConsole):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the program with 1; a reader that leaves is the caller's matter
 
     # A width of its own: rich would otherwise take COLUMNS only where there is a terminal.
-    return Console(
+    return Quiet(
         file=sys.stdout if file is None else file,
         width=width,
         highlight=False,
