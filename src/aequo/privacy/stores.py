@@ -57,8 +57,8 @@ class DataStore(Protocol):
     """What holds data on people.
 
     It is asked from a thread of its own, so that one that hangs can be left behind: a connection that knows only the
-    thread it was made in has to be made when it is asked. Three more attributes may be there: ``after``, names of stores
-    that have to be erased before; ``keep``, why the law or a contract forbids to erase this one; and ``close()``.
+    thread it was made in has to be made when it is asked. Three more attributes may be there: ``after``, names of
+    stores that have to be erased before; ``keep``, why the law or a contract forbids to erase it; and ``close()``.
     """
 
     @property
