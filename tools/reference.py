@@ -12,6 +12,7 @@ import itertools
 import re
 import sys
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -249,12 +250,12 @@ def command_line_page() -> str:
         "# Command line\n\nThe result goes to stdout, the conversation to stderr. "
         "`aequo COMMAND --help` shows the same.\n"
     ]
-    for command in cli.app.registered_commands:
+    for name, command in commands(cli.app):
         assert command.callback is not None
         doc = inspect.cleandoc(command.callback.__doc__ or "").replace("\\b\n", "\b\n")
         head, _, rest = doc.partition("\b\n")
         example, _, tail = rest.partition("\n\n")
-        parts.append(f"## `aequo {command.name}`\n\n{prose(head)}\n")
+        parts.append(f"## `aequo {name}`\n\n{prose(head)}\n")
         if example:
             lines = [line.strip() for line in example.splitlines()]
             lines = [line for line in lines if line not in ("Example:", "Examples:")]
@@ -266,6 +267,14 @@ def command_line_page() -> str:
         parts.append("")
     parts.append(EXIT_CODES)
     return "\n".join(parts)
+
+
+def commands(app: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Return all commands with their names, those of a group after the group's name."""
+    for command in app.registered_commands:
+        yield f"{before}{command.name}", command
+    for group in app.registered_groups:
+        yield from commands(group.typer_instance, f"{before}{group.name} ")
 
 
 def option_rows(function: Any) -> list[str]:

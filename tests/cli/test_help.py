@@ -16,14 +16,21 @@ from aequo.cli.main import main
 
 from .calls import Run, clean_environment, write
 
-COMMANDS = ("assess", "demo", "init")
-HEAVY = {"numpy", "duckdb", "narwhals", "jinja2", "pandas", "sklearn", "msgspec", "pydantic", "rich"}
+COMMANDS = ("assess", "demo", "erase", "init", "pseudonymise")
+GROUPS = {
+    "ledger": ("init", "append", "show", "tail", "report", "checkpoint", "prove", "verify", "export"),
+    "subject": ("export", "hold", "release", "receipts", "check-receipt", "expire"),
+}
+ALL = [*COMMANDS, *(f"{group} {command}" for group, commands in GROUPS.items() for command in commands)]
+HEAVY = {"numpy", "duckdb", "narwhals", "jinja2", "pandas", "sklearn", "msgspec", "pydantic", "rich", "cryptography"}
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize("command", ["", *GROUPS, "ledger append", "subject hold"])
+def test_help_imports_nothing_heavy(command: str) -> None:
+    call = [*command.split(), "--help"]
     code = (
         "import sys; from aequo.cli.main import main\n"
-        f"assert main(['--help']) == 0\nheavy = {HEAVY!r} & set(sys.modules)\nassert not heavy, heavy"
+        f"assert main({call!r}) == 0\nheavy = {HEAVY!r} & set(sys.modules)\nassert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], env=clean_environment(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -33,11 +40,11 @@ def test_the_version_is_the_package_version(run: Run) -> None:
     assert run("--version").out == f"aequo {aequo.__version__}\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ALL)
 def test_help_has_an_example_to_copy(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    assert main([command, "--help"]) == 0
+    assert main([*command.split(), "--help"]) == 0
     text = capsys.readouterr().out
-    assert re.search(rf"Examples?:\n +aequo {command} ", text)
+    assert re.search(rf"Examples?:\n +(echo .* \| )?aequo {command}\b", text)
     assert text.isascii()
     assert max(map(len, text.split("\n"))) <= 120
 
@@ -45,8 +52,12 @@ def test_help_has_an_example_to_copy(capsys: pytest.CaptureFixture[str], command
 def test_every_command_is_in_the_overview(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--help"])
     text = capsys.readouterr().out
-    for command in COMMANDS:
+    for command in (*COMMANDS, *GROUPS):
         assert re.search(rf"^  {command} +\w", text, re.MULTILINE)
+    for group, commands in GROUPS.items():
+        main([group, "--help"])
+        listed = capsys.readouterr().out
+        assert all(re.search(rf"^  {command} +\w", listed, re.MULTILINE) for command in commands)
     assert "Exit codes: 0" in text
     assert "--debug" in text
 

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from aequo import __version__
-from aequo.cli import assess, demo, init, ledger
+from aequo.cli import assess, demo, erase, init, ledger, pseudonymise, subject
 from aequo.cli.console import say, usable_streams
 from aequo.cli.signals import Stopped, catch_signals
 from aequo.errors import AequoError
@@ -47,12 +47,13 @@ def _about(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Measure fairness in decisions and bias in data, with an honest answer.
+    """Measure fairness in decisions and bias in data, keep a log of decisions, and protect the people in it.
 
     \b
-    Example:
+    Examples:
       aequo demo
       aequo assess loans.csv --label approved --group race,sex
+      aequo ledger init
     """  # noqa: D301 - \b keeps the lines of an example apart
 
 
@@ -60,6 +61,9 @@ app.command("assess", short_help="Assess decisions and data.")(assess.assess)
 app.command("demo", short_help="Assess 1,989 real mortgage applications.")(demo.demo)
 app.command("init", short_help="Write a policy: purpose, people, columns, limits.")(init.init)
 app.add_typer(ledger.app, name="ledger", short_help="Keep, read, prove and verify a log of decisions.")
+app.command("pseudonymise", short_help="Replace personal columns of a file.")(pseudonymise.pseudonymise)
+app.command("erase", short_help="Erase a person in every store, with a receipt.")(erase.erase)
+app.add_typer(subject.app, name="subject", short_help="What is held on a person: export, holds, retention.")
 
 
 _INTERRUPTS = (KeyboardInterrupt, typer.Abort)
