@@ -20,6 +20,7 @@ KINDS = st.sampled_from(
         {"url": "env:SHOP", "find": FIND, "delete": [DELETE]},
         {"files": ["exports/*.csv"], "column": "person"},
         {"use": "shop.privacy:orders"},
+        {"vault": "people.vault", "key": "env:PEOPLE_KEY", "column": "customer"},
         {"keep": "tapes are overwritten after 30 days"},
     ]
 )
@@ -42,8 +43,8 @@ REFUSED = {
     '[[erase.stores]]\nname = "ledger"\nuse = "a:b"': "2: a store is named 'ledger', which is the ledger's own name.",
     HEAD + "finds = 1": "3: [[erase.stores]] has no key 'finds'. Did you mean 'find'?",
     HEAD + "find = 1": "3: erase.stores[1].find is 1, expected text in quotes.",
-    HEAD: "2: the store 'orders' has no url, files or use: nothing says where it is. One that is only to be named as "
-    "kept has the reason in keep.",
+    HEAD: "2: the store 'orders' has no url, files, vault or use: nothing says where it is. One that is only to be "
+    "named as kept has the reason in keep.",
     HEAD + 'url = "shop.db"': "3: the url of a store names no database, expected sqlite:///path.db, "
     "postgresql://user@host/database or env:NAME.",
     HEAD + 'url = "postgresql://me:hunter2@host/shop"': "3: the url of a store holds a password; put the url into an "
@@ -53,7 +54,11 @@ REFUSED = {
     HEAD + f'url = "sqlite:///x.db"\nfind = "{FIND}"': "3: the store 'orders' has url and no delete.",
     HEAD + 'files = ["x.csv"]': "3: the store 'orders' has files and no column.",
     HEAD + 'files = ["x.csv"]\ncolumn = "c"\nfind = "x"': "5: the store 'orders' has find, which goes with url.",
-    HEAD + 'use = "a:b"\ncolumn = "c"': "4: the store 'orders' has column, which goes with files.",
+    HEAD + 'vault = "p.vault"\ncolumn = "c"': "3: the store 'orders' has vault and no key.",
+    HEAD
+    + 'vault = "p.vault"\nkey = "c2VjcmV0"': "4: erase.stores[1].key names no place of a key, expected file:PATH or "
+    "env:NAME; the key itself does not belong in a policy.",
+    HEAD + 'use = "a:b"\ncolumn = "c"': "4: the store 'orders' has column, which goes with files or vault.",
     HEAD + f'url = "sqlite:///x.db"\nfind = "{FIND}"\ndelete = [\n  "{DELETE}",\n  "DELETE FROM orders",\n]': "7: "
     "delete[2] of the store 'orders' does not say whose rows: expected a condition such as person = :subject.",
     HEAD + f'url = "sqlite:///x.db"\nfind = "DELETE FROM x WHERE p = :subject"\ndelete = ["{DELETE}"]': "4: find of "
@@ -70,7 +75,7 @@ def test_a_store_that_cannot_be_meant_is_refused_with_its_line(text: str) -> Non
 
 
 def test_a_store_made_in_python_is_checked_as_one_in_a_file() -> None:
-    with pytest.raises(PolicyError, match="no url, files or use"):
+    with pytest.raises(PolicyError, match="no url, files, vault or use"):
         StorePolicy(name="orders")
     store = StorePolicy(name="tapes", keep="overwritten after 30 days")
     assert Policy(erase={"stores": [store]}).erase.stores == (store,)

@@ -17,11 +17,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aequo.core.policy import Policy
 from aequo.errors import InputError
 from aequo.ledger import KeyRing
+from aequo.privacy.erase import erase
 from aequo.privacy.erase_files import FileStore
 from aequo.privacy.erase_sql import SqlStore
+from aequo.privacy.erase_vault import VaultStore
+from aequo.privacy.pseudonymiser import Pseudonymiser
 from aequo.privacy.stores import NotReached
+from aequo.privacy.vault import Vault
 
 from .erasing import KEY, new_ledger, new_shop, shop_store
 
@@ -378,20 +383,22 @@ def test_what_a_killed_process_left_beside_a_file_is_removed(tmp_path: Path) -> 
 
 
 def test_what_pseudonyms_stand_for_is_erased_with_the_person_and_nobody_else(tmp_path: Path) -> None:
-    from aequo.privacy.erase import erase
-    from aequo.privacy.erase_vault import VaultStore
-    from aequo.privacy.fields import Field
-    from aequo.privacy.vault import Vault
-
-    person = Field(kind="id", domain="customer")
-    with Vault.open(tmp_path / "people.vault", KEY) as vault, new_ledger(tmp_path) as ledger:
-        vault.put("email", 1, [("p1_00", "jane@example.org", "jane@example.org"), ("p1_01", "b@x.org", "b@x.org")])
-        vault.link("email", 1, [("p1_00", "c-1"), ("p1_01", "c-2")], person)
-        store = VaultStore(vault=vault, person=person)
-        receipt = erase("c-1", ledger=ledger, stores=[store])
-        assert [(o.store, o.result, o.count) for o in receipt.outcomes[:1]] == [("vault", "erased", 1)]
-        assert [found.value for found in vault.find("email", ["p1_00", "p1_01"])] == [None, "b@x.org"]
-        assert erase("c-1", ledger=ledger, stores=[store]).outcomes[0].count == 0
-    other = Vault.open(tmp_path / "people.vault", KeyRing.new())
-    with other, pytest.raises(NotReached, match="made with another key"):
-        VaultStore(vault=other, person=person).erase("c-2")
+    path = tmp_path / "people.vault"
+    KEY.save(tmp_path / "people.key")
+    hide = Pseudonymiser(KEY, {"email": None, "customer": None}, person="customer", vault=path)
+    people = {"c-1": "jane@example.org", "c-2": "bo@example.org"}
+    hidden = {who: hide.record({"customer": who, "email": mail}).data["email"] for who, mail in people.items()}
+    store = {"name": "people", "vault": str(path), "key": f"file:{tmp_path}/people.key", "column": "customer"}
+    policy = Policy(erase={"stores": [store]})
+    with new_ledger(tmp_path) as ledger:
+        receipt = erase("c-1", ledger=ledger, policy=policy)
+        assert receipt.outcomes[0].store == "people"
+        assert receipt.outcomes[0].result == "erased" and (receipt.outcomes[0].count or 0) >= 1
+        assert erase("c-1", ledger=ledger, policy=policy).outcomes[0].count == 0
+    with Vault.open(path, KEY, create=False) as vault:
+        assert [found.value for found in vault.find("email", list(hidden.values()))] == [None, "bo@example.org"]
+    assert b"jane" not in path.read_bytes()
+    for wrong, told in ((KeyRing.new(), "made with another key"), (KEY, "there is no vault 'none.vault'")):
+        at = path if wrong is not KEY else tmp_path / "none.vault"
+        with pytest.raises(NotReached, match=told):
+            VaultStore(path=at, key=wrong, person="customer").erase("c-2")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from aequo.core.reading import known, read_each, read_number, read_table, read_text
+from aequo.core.reading import known, read_each, read_key_source, read_number, read_table, read_text
 from aequo.core.sections import Section, item
 from aequo.core.statements import check_statement
 from aequo.core.toml import KeyPath
@@ -41,9 +41,14 @@ def _read_url(key: KeyPath, value: object) -> str:
     return url
 
 
+def _read_key(key: KeyPath, value: object) -> str:
+    """Read where a key is."""
+    return "" if value == "" else read_key_source(key, value) or ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorePolicy(Section):
-    """``[[erase.stores]]``: one store, by exactly one of `url`, `files` and `use`, or none if it is only kept.
+    """``[[erase.stores]]``: one store, by one of `url`, `files`, `vault` and `use`, or none if it is only kept.
 
     Attributes
     ----------
@@ -57,8 +62,12 @@ class StorePolicy(Section):
         SQL statements that delete or overwrite them, in order.
     files : tuple of str
         CSV and JSON-lines files, or patterns of them.
+    vault : str
+        A vault of pseudonyms.
+    key : str
+        Where the vault's key is, ``file:PATH`` or ``env:NAME``.
     column : str
-        Column of these files with the person's id.
+        Column of the files with the person's id; of a vault, the one that was named as ``person``.
     use : str
         A store of your own code, ``module:name``, or the name of an entry point of the group ``aequo.stores``.
     after : tuple of str
@@ -91,7 +100,9 @@ class StorePolicy(Section):
     find: str = item("", read_text, "statement that returns a person's rows, written :subject")
     delete: tuple[str, ...] = item((), _read_texts("a list of SQL statements"), "statements that delete them, in order")
     files: tuple[str, ...] = item((), _read_texts("a list of files or patterns"), "CSV and JSON-lines files")
-    column: str = item("", read_text, "column of these files with the person's id")
+    vault: str = item("", read_text, "a vault of pseudonyms")
+    key: str = item("", _read_key, "where the vault's key is: file:PATH or env:NAME")
+    column: str = item("", read_text, "column with the person's id")
     use: str = item("", read_text, "a store of your own code, module:name, or the name of an entry point")
     after: tuple[str, ...] = item((), _read_texts("a list of stores"), "stores that have to be erased before")
     keep: str = item("", read_text, "why it must not be erased")
@@ -103,24 +114,24 @@ class StorePolicy(Section):
             raise PolicyError("a store has no name, expected one for the receipt.", key=("name",))
         if self.name == "ledger":
             raise PolicyError("a store is named 'ledger', which is the ledger's own name.", key=("name",))
-        kinds = [kind for kind in ("url", "files", "use") if getattr(self, kind)]
+        kinds = [kind for kind in ("url", "files", "vault", "use") if getattr(self, kind)]
         if len(kinds) > 1:
             raise PolicyError(f"the store {self.name!r} has {kinds[0]} and {kinds[1]}, expected one.", key=(kinds[1],))
         if not kinds and not self.keep:
             raise PolicyError(
-                f"the store {self.name!r} has no url, files or use: nothing says where it is. One that is only to be "
-                "named as kept has the reason in keep.",
+                f"the store {self.name!r} has no url, files, vault or use: nothing says where it is. One that is only to "
+                "be named as kept has the reason in keep.",
                 key=("name",),
             )
         self._check_parts(kinds[0] if kinds else "")
 
     def _check_parts(self, kind: str) -> None:
         """Say which key is lacking, or is there without any use."""
-        wanted = {"url": ("find", "delete"), "files": ("column",)}
-        for name in ("find", "delete", "column"):
+        wanted = {"url": ("find", "delete"), "files": ("column",), "vault": ("key", "column")}
+        for name in ("find", "delete", "key", "column"):
             given, fits = bool(getattr(self, name)), name in wanted.get(kind, ())
             if given and not fits:
-                goes = "files" if name == "column" else "url"
+                goes = " or ".join(k for k, names in wanted.items() if name in names)
                 raise PolicyError(f"the store {self.name!r} has {name}, which goes with {goes}.", key=(name,))
             if fits and not given and not (name == "delete" and self.keep):
                 raise PolicyError(f"the store {self.name!r} has {kind} and no {name}.", key=(kind,))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from aequo.errors import AequoError
-from aequo.privacy.fields import Field
+from aequo.errors import AequoError, InputError
+from aequo.ledger.keys import KeySource
+from aequo.privacy.fields import Field, fields_of
 from aequo.privacy.stores import NotReached
 from aequo.privacy.vault import Vault
 
@@ -19,10 +21,12 @@ class VaultStore:
 
     Attributes
     ----------
-    vault : Vault
-        The vault; whoever opened it closes it.
-    person : Field
-        What the column holds that was named as ``person`` while pseudonymising.
+    path : str or Path
+        The vault's file.
+    key : KeyRing, bytes, str or Path
+        The key of the pseudonyms, or where it is.
+    person : Field or str
+        What the column holds that was named as ``person`` while pseudonymising, or that column's name.
     name : str
         Its name in receipts.
     after : sequence of str
@@ -34,17 +38,20 @@ class VaultStore:
     --------
     >>> import tempfile
     >>> from aequo.ledger import KeyRing
-    >>> person = Field(kind="id", domain="customer")
-    >>> with tempfile.TemporaryDirectory() as folder, Vault.open(f"{folder}/people.vault", KeyRing.new()) as vault:
-    ...     vault.put("email", 1, [("p1_00", "Jane@example.org", "jane@example.org")])
-    ...     vault.link("email", 1, [("p1_00", "c-17")], person)
-    ...     store = VaultStore(vault=vault, person=person)
-    ...     store.erase("c-17"), store.erase("c-17"), len(vault)
-    (1, 0, 0)
+    >>> from aequo.privacy.pseudonymiser import Pseudonymiser
+    >>> folder, key = tempfile.TemporaryDirectory(), KeyRing.new()
+    >>> path = f"{folder.name}/people.vault"
+    >>> hide = Pseudonymiser(key, {"email": None}, person="customer", vault=path)
+    >>> _ = hide.record({"customer": "c-17", "email": "jane@example.org"})
+    >>> store = VaultStore(path=path, key=key, person="customer")
+    >>> store.erase("c-17"), store.erase("c-17")
+    (1, 0)
+    >>> folder.cleanup()
     """
 
-    vault: Vault
-    person: Field
+    path: str | Path
+    key: KeySource = field(repr=False)
+    person: Field | str
     name: str = "vault"
     after: Sequence[str] = ()
     keep: str = ""
@@ -60,9 +67,18 @@ class VaultStore:
         Raises
         ------
         NotReached
-            If the vault cannot be written, or was made with another key.
+            If there is no vault, it cannot be written, or it was made with another key.
         """
         try:
-            return self.vault.erase_person(subject, self.person)
+            with Vault.open(self.path, self.key, create=False) as vault:
+                return vault.erase_person(subject, self._field())
         except AequoError as error:  # its sentences hold no personal value
             raise NotReached(str(error).rstrip(".")) from None
+
+    def _field(self) -> Field:
+        if isinstance(self.person, Field):
+            return self.person
+        named = fields_of([self.person])
+        if named is None:
+            raise InputError("no column is named that tells people apart.")
+        return named[self.person]

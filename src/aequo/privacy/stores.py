@@ -316,6 +316,12 @@ def _made(rule: StorePolicy, timeout: float) -> DataStore:
         from aequo.privacy.erase_files import FileStore
 
         return FileStore(name=rule.name, files=rule.files, column=rule.column, after=rule.after, keep=rule.keep)
+    if rule.vault:
+        from aequo.privacy.erase_vault import VaultStore
+
+        return VaultStore(
+            name=rule.name, path=rule.vault, key=rule.key, person=rule.column, after=rule.after, keep=rule.keep
+        )
     if rule.url:
         from aequo.privacy.erase_sql import SqlStore
 
