@@ -284,12 +284,14 @@ def option_rows(function: Any) -> list[str]:
     rows = []
     for name, parameter in inspect.signature(function).parameters.items():
         info = hints[name].__metadata__[0]
-        declared = [d for d in (getattr(info, "param_decls", None) or ()) if d.startswith("-")]
+        # In an annotation the first name stands where otherwise the default would.
+        given = (getattr(info, "default", None), *(getattr(info, "param_decls", None) or ()))
+        declared = [d for d in given if isinstance(d, str) and d.startswith("-")]
         is_option = type(info).__name__ == "OptionInfo"
         names = ", ".join(declared) or (f"--{name.replace('_', '-')}" if is_option else "")
         shown = " ".join(t for t in (names, info.metavar) if t).replace("|", "\\|")
-        given = parameter.default
-        default = f"`{given}`" if isinstance(given, (str, int, float)) and given is not False else ""
+        value = parameter.default
+        default = f"`{value}`" if isinstance(value, (str, int, float)) and value is not False else ""
         rows.append(f"| `{shown}` | {info.help} | {default} |")
     return rows
 
