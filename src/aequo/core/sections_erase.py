@@ -119,8 +119,8 @@ class StorePolicy(Section):
             raise PolicyError(f"the store {self.name!r} has {kinds[0]} and {kinds[1]}, expected one.", key=(kinds[1],))
         if not kinds and not self.keep:
             raise PolicyError(
-                f"the store {self.name!r} has no url, files, vault or use: nothing says where it is. One that is only to "
-                "be named as kept has the reason in keep.",
+                f"the store {self.name!r} has no url, files, vault or use: nothing says where it is. One that is only "
+                "to be named as kept has the reason in keep.",
                 key=("name",),
             )
         self._check_parts(kinds[0] if kinds else "")
