@@ -301,8 +301,8 @@ EXIT_CODES = """## Exit codes
 | code | meaning |
 |---|---|
 | 0 | passed, or only warned |
-| 1 | a required finding failed |
-| 2 | wrong usage, or a policy or data that cannot be used |
+| 1 | a required finding failed, or a ledger did not verify |
+| 2 | wrong usage, or a policy, data, a key or a ledger that cannot be used |
 | 3 | something required could not be judged |
 
 `--fail-on fail` turns 3 into 0, `--fail-on never` turns 1 and 3 into 0. An interrupted command ends with 130.

@@ -11,7 +11,7 @@ import typer
 
 from aequo.cli.console import print_json, print_result, say
 from aequo.cli.files import read_text, write_text
-from aequo.cli.ledger_options import KeyOption, LedgerOption, place
+from aequo.cli.ledger_options import KeyOption, LedgerOption, place, shown_url
 from aequo.errors import InputError, OutputError, PolicyError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def init(
     if json:
         import msgspec
 
-        print_json(msgspec.json.encode({"url": at.url, "origin": name, "vkey": vkey}).decode())
+        print_json(msgspec.json.encode({"url": shown_url(at.url), "origin": name, "vkey": vkey}).decode())
     else:
         print_result(lambda stdout: stdout.write(vkey + "\n"))
     _advise(at, source, new, policy)
@@ -85,9 +85,8 @@ def _new_key(source: str) -> Path | None:
 
 
 def _advise(at: Place, source: str, new: Path | None, policy: str | None) -> None:
-    say(
-        f"Made the ledger {at.url}" + (f" and the master key {new}." if new is not None else f" with the key {source}.")
-    )
+    url = shown_url(at.url)
+    say(f"Made the ledger {url}" + (f" and the master key {new}." if new is not None else f" with the key {source}."))
     say(
         "Keep a copy of the key apart from the ledger: without it nothing that is sealed can be read again, and with "
         "it all of it can."
@@ -96,7 +95,7 @@ def _advise(at: Place, source: str, new: Path | None, policy: str | None) -> Non
     if policy is not None:
         say(f"{policy} names the ledger and its key.")
     elif at.policy.ledger.url is None:
-        say(f'To use it without --ledger and --key, put into aequo.toml:\n[ledger]\nurl = "{at.url}"\nkey = "{source}"')
+        say(f'To use it without --ledger and --key, put into aequo.toml:\n[ledger]\nurl = "{url}"\nkey = "{source}"')
 
 
 def _with_ledger(path: str, url: str, source: str) -> str:

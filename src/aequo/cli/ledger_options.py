@@ -37,6 +37,7 @@ __all__ = [
     "policy_here",
     "public_key",
     "read_text",
+    "shown_url",
     "wanted",
 ]
 
@@ -138,6 +139,21 @@ def place(ledger: str | None, key: str | None, *, policy: Policy | None = None, 
             "makes one."
         )
     return Place(url, ledger_key(policy, key), policy)
+
+
+def shown_url(url: str) -> str:
+    """Return a ledger's url without the password that it may hold.
+
+    Examples
+    --------
+    >>> shown_url("postgresql://me:secret@host:5432/db?schema=x&password=secret"), shown_url("sqlite:///x.db")
+    ('postgresql://me@host:5432/db?schema=x', 'sqlite:///x.db')
+    """
+    head, mark, query = url.partition("?")
+    scheme, slashes, rest = head.partition("://")
+    who, at, where = rest.rpartition("@")
+    kept = "&".join(part for part in query.split("&") if not part.startswith("password=")) if mark else ""
+    return f"{scheme}{slashes}{who.partition(':')[0]}{at}{where}{'?' if kept else ''}{kept}"
 
 
 def open_ledger(at: Place, *, key: bool) -> Ledger:
