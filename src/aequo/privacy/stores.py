@@ -332,7 +332,7 @@ def _made(rule: StorePolicy, timeout: float) -> DataStore:
             delete=rule.delete,
             after=rule.after,
             keep=rule.keep,
-            timeout=timeout,
+            timeout=0.8 * timeout,  # it says what it waited for, so let it speak first
         )
     return FunctionStore(name=rule.name, erase=_kept, after=rule.after, keep=rule.keep)
 
