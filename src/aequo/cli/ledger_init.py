@@ -50,6 +50,7 @@ def init(
 
     at = place(ledger, key, default=_URL)
     source = at.key or _KEY
+    source = source if source.startswith(("file:", "env:")) else f"file:{source}"
     if ledger_exists(at.url):
         raise OutputError("there is a ledger at that url already; it is never overwritten.")
     text = None if policy is None else _with_ledger(policy, at.url, source)
@@ -77,11 +78,8 @@ def init(
 
 def _new_key(source: str) -> Path | None:
     """Return the key file to make, or None if the key is somewhere already."""
-    kind, _, rest = source.partition(":")
-    if kind == "env":
-        return None
-    path = Path(rest if kind == "file" else source).expanduser()
-    return None if os.path.lexists(path) else path
+    path = Path(source.removeprefix("file:")).expanduser()
+    return None if source.startswith("env:") or os.path.lexists(path) else path
 
 
 def _advise(at: Place, source: str, new: Path | None, policy: str | None) -> None:
@@ -111,8 +109,7 @@ def _with_ledger(path: str, url: str, source: str) -> str:
 
     text = read_text(path, "policy file") if os.path.lexists(path) else ""
     found = Policy.parse(text, source=path).ledger
-    kind = source.partition(":")[0]
-    lines = {"url": toml_text(url), "key": toml_text(source if kind in ("file", "env") else f"file:{source}")}
+    lines = {"url": toml_text(url), "key": toml_text(source)}
     if (found.url, found.key) != (None, None):
         if (found.url or url, found.key or source) != (url, source):
             raise InputError(f"{path} names another ledger or key already, expected one without [ledger] url and key.")
