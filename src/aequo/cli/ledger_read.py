@@ -162,7 +162,7 @@ def tail(
 
     asked = wanted(kind, model_version, operator, outcome, verdict)
     with open_ledger(place(ledger, key), key=opened) as book:
-        seen = book.sequence()
+        seen = book.size
         newest = list(islice(find_entries(book, asked, stop=seen, newest_first=True, opened=opened), n))
         if not _print_page(newest[::-1], json=json) or not follow:
             return 0
@@ -182,7 +182,7 @@ def _print_rows(entries: Iterable[Entry], last: int) -> bool:
 def _growth(book: Ledger, seen: int) -> Iterator[tuple[int, int]]:
     """Give ranges of new entries, for ever."""
     while True:
-        size = book.sequence()
+        size = book.size
         if size > seen:
             yield seen, size
             seen = size

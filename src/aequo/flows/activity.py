@@ -100,7 +100,6 @@ def report_activity(
         raise InputError(f"confidence is {confidence:g}, expected a number between 0 and 1, such as 0.95.")
     checked = ledger.verify() if verify is True else verify or None
     verified_at = None if checked is None else dt.datetime.now(dt.UTC)
-    ledger.sequence()
     head = ledger.store.head()
     edges = (None if t is None else microseconds(t) for t in (start, stop, late))
     count = count_entries(ledger.store, head.size, **dict(zip(("since", "until", "late"), edges, strict=True)))
