@@ -350,7 +350,7 @@ def test_a_report_says_whether_the_ledger_was_checked(ledger: Ledger, tmp_path: 
     assert witnessed.ledger.verification is not None and witnessed.ledger.verification.witnessed == 1
     path = ledger.url.removeprefix("sqlite:///")
     with contextlib.closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE entries SET body = replace(body, 'approve', 'decline')")
+        db.execute("UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'approve', 'decline') AS BLOB)")
     changed = report_activity(ledger)
     assert changed.ledger.status is Status.FAIL
     assert "NOT as recorded" in repr(changed)
