@@ -226,6 +226,8 @@ def _expression(name: str, dtype: Any, rule: Rule, missing: tuple[str, ...]) -> 
         made = _ranges(column.cast(nw.Float64), rule)
     elif isinstance(rule, Period):
         made = _period(name, column, dtype, rule)
+    elif isinstance(rule, Drop):
+        made = nw.lit(None, nw.String)
     else:
         made = _coded(_text(name, column, dtype, rule), rule)
     return nw.when(known).then(made)
@@ -258,7 +260,7 @@ def _text(name: str, column: Any, dtype: Any, rule: Rule) -> Any:
     raise _unfit(name, rule)
 
 
-def _coded(text: Any, rule: Rule) -> Any:
+def _coded(text: Any, rule: Prefix | Keep | Merge) -> Any:
     import narwhals as nw
 
     if isinstance(rule, Prefix):
@@ -266,7 +268,6 @@ def _coded(text: Any, rule: Rule) -> Any:
         return nw.when(text.str.len_chars() > rule.keep).then(cut).otherwise(text)
     if isinstance(rule, Keep):
         return nw.when(text.is_in(_spelled(rule.values))).then(text).otherwise(nw.lit(rule.other))
-    assert isinstance(rule, Merge)  # noqa: S101 - the others are taken care of
     groups: dict[str, list[str]] = {}
     for value, group in rule.groups.items():
         groups.setdefault(group, []).append(value)
