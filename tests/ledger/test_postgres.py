@@ -111,12 +111,25 @@ def test_rows_wait_for_a_busy_sequencer_and_keep_their_order(pg_place: Place) ->
 
 def test_rows_queue_up_behind_more_than_is_sequenced_at_once(pg_place: Place) -> None:
     store = pg_place.create()
-    waiting = rows_of(25_000)
+    waiting = rows_of(postgres_writer._CROWD + 5_000)  # so many that a writer waits for its turn, and not for ever
     with sequencing(pg_place):
-        store.commit(waiting, [], signed)
+        assert set(store.commit(waiting, [], signed)) == {None}
     last = rows_of(1, 7)
-    assert store.commit(last, [], signed) == [25_000]
+    assert store.commit(last, [], signed) == [len(waiting)]
     check(store, waiting + last)
+
+
+def test_what_was_pending_is_vacuumed_away(pg_place: Place) -> None:
+    store = pg_place.create()
+    with sequencing(pg_place):
+        for number in range(3):
+            store.commit(rows_of(2_000, number), [], signed)
+    store.commit(rows_of(1, 7), [], signed)
+    assert pg_place.server is not None
+    with pg_place.server.connect() as db:
+        query = "SELECT last_vacuum IS NOT NULL FROM pg_stat_all_tables WHERE schemaname = %s AND relname = 'pending'"
+        assert db.execute(query, (pg_place.schema,)).fetchall() == [(True,)]
+    store.commit(rows_of(1, 8), [], signed)
 
 
 def test_the_server_hashes_what_it_stores(store: Store) -> None:

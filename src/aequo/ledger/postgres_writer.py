@@ -40,6 +40,12 @@ _MOST = 10_000
 """Pending rows that are taken at once."""
 _ROUNDS = 16
 """Times a writer serves others before it returns."""
+_CROWD = 80_000
+"""Pending rows from which on writers wait for a turn to sequence, so that they do not outrun who does."""
+_TURN = "1s"
+"""How long they wait."""
+_WORN = 1000
+"""Rows that a session removes from `pending` and `head` before it has the tables vacuumed."""
 _DRAWS = 5
 _PATIENCE = 10.0
 """Seconds to wait for a server that restarts while rows are being stored."""
@@ -120,14 +126,20 @@ WITH moved AS (
 )
 DELETE FROM head WHERE size = %s
 """
-# Whether somebody has to look after what is pending, since nobody does, and the indices that rows have by now.
-_AFTER = """
-WITH given AS MATERIALIZED (
+# Whether somebody has to look after what is pending, since nobody does; whether that is too much; and the indices that
+# rows have by now.
+_AFTER = f"""
+WITH waiting AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT FROM pending LIMIT {_CROWD + 1}) AS p),
+given AS MATERIALIZED (
     SELECT id, idx FROM unnest(%s::bigint[], %s::bigint[]) AS s(a, b) JOIN sequence ON id BETWEEN a AND b
 )
-SELECT CASE WHEN EXISTS(SELECT FROM pending) THEN pg_try_advisory_xact_lock(%s) ELSE false END,
+SELECT CASE WHEN n > 0 THEN pg_try_advisory_xact_lock(%s) ELSE false END, n > {_CROWD},
     ARRAY(SELECT id FROM given ORDER BY id), ARRAY(SELECT idx FROM given ORDER BY id)
-"""
+FROM waiting
+"""  # noqa: S608 - a number of ours
+# Whoever looks for the first pending row passes by all that were removed, until they are vacuumed away. By itself the
+# server does that once a minute at most.
+_VACUUM = "VACUUM (SKIP_LOCKED, TRUNCATE FALSE) pending, head"
 
 _Spans = tuple[list[int], list[int]]
 _NO_ROWS: _Spans = ([], [])
@@ -156,6 +168,7 @@ class _Batch:
         self.asked = False  # a commit was asked for, and not answered
         self.given: dict[int, int] = {}  # indices by id
         self.needed = True  # whether something may be pending that nobody looks after
+        self.crowded = False  # whether so much is pending that writers help
 
     def spans(self) -> _Spans:
         """First and last ids of the rows, of each draw."""
@@ -181,6 +194,7 @@ class Writer:
         self._link = link
         self._lock = link.place.lock
         self._name = link.place.name
+        self._worn = 0
 
     def commit(self, rows: Sequence[Row], keys: Sequence[PersonKey], sign: Sign | None) -> list[int | None]:
         """Store rows and new keys; see `Store.commit`."""
@@ -194,28 +208,35 @@ class Writer:
             raise LedgerError(
                 f"{self._name}: the server was lost while it stored rows; whether it has is not known{look}."
             ) from None
-        if batch.needed:
-            # What was stored stays so, and its writer gets an answer: whoever sequences next meets the same trouble.
-            with contextlib.suppress(LedgerError):
-                self._serve(sign)
+        # What was stored stays so, and its writer gets an answer: whoever sequences next meets the same trouble.
+        with contextlib.suppress(LedgerError):
+            if batch.needed or batch.crowded:
+                self._serve(sign, wait=batch.crowded)
                 self._link.run(functools.partial(self._look, batch))
+            if self._worn > _WORN:
+                self._worn = 0
+                self._link.run(lambda db, _: db.execute(_VACUUM))
         return [batch.given.get(number) for number in batch.ids()]
 
     def sequence(self, sign: Sign | None) -> None:
         """Give indices to all that is pending, unless another process is doing so."""
-        while self._link.run(functools.partial(self._round, sign)):
+        while self._link.run(functools.partial(self._round, sign, False)):
             pass
 
-    def _serve(self, sign: Sign | None) -> None:
-        for _ in range(_ROUNDS):
-            if not self._link.run(functools.partial(self._round, sign)):
+    def _serve(self, sign: Sign | None, *, wait: bool) -> None:
+        for number in range(_ROUNDS):
+            if not self._link.run(functools.partial(self._round, sign, wait and number == 0)):
                 return
 
-    def _round(self, sign: Sign | None, db: Connection, _: bool) -> bool:
-        """Sequence what is pending, up to a limit; return whether there is more."""
+    def _round(self, sign: Sign | None, wait: bool, db: Connection, _: bool) -> bool:
+        """Sequence what is pending, up to a limit; return whether there is more, and nobody else at it."""
         with pipeline(db):
             db.execute(_BEGIN)
-            locked = db.execute("SELECT pg_try_advisory_xact_lock(%s)", (self._lock,))
+            if wait:
+                db.execute(f"SET LOCAL lock_timeout = '{_TURN}'".encode())
+                locked = db.execute("SELECT pg_advisory_xact_lock(%s) IS NOT NULL", (self._lock,))
+            else:
+                locked = db.execute("SELECT pg_try_advisory_xact_lock(%s)", (self._lock,))
         if _only(locked)[0]:
             grown = self._sequenced(db, _NO_ROWS)
             if grown.leaves:
@@ -289,7 +310,7 @@ class Writer:
                 batch.asked = True
                 done = db.execute("COMMIT")
                 after = db.execute(_AFTER, (*unknown, self._lock), binary=True)
-            batch.needed, ids, indices = _only(after)
+            batch.needed, batch.crowded, ids, indices = _only(after)
             batch.given = dict(zip(ids, indices, strict=True))
         except driver().Error as error:
             if done is None or done.statusmessage != "COMMIT":
@@ -302,7 +323,7 @@ class Writer:
     def _look(self, batch: _Batch, db: Connection, _: bool) -> None:
         """Look for indices that rows have got meanwhile."""
         if len(batch.given) < len(batch.rows):
-            _needed, ids, indices = _only(db.execute(_AFTER, (*batch.spans(), self._lock), binary=True))
+            _needed, _crowded, ids, indices = _only(db.execute(_AFTER, (*batch.spans(), self._lock), binary=True))
             batch.given = dict(zip(ids, indices, strict=True))
 
     def _sequenced(self, db: Connection, spans: _Spans) -> _Grown:
@@ -316,6 +337,7 @@ class Writer:
                 f"{self._name}: the tree has {tree.size} entries and the table ends at {after}; "
                 "`aequo ledger verify` says more. Nothing was recorded."
             )
+        self._worn += bool(leaves) + (len(leaves) if first is None else first - tree.size)
         return _Grown(tree, first, times, leaves)
 
 
