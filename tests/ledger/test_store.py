@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from aequo.errors import LedgerError, OutputError, Tampered
 from aequo.ledger.entry import Row
+from aequo.ledger.sqlite import SqliteStore, keys_path
 from aequo.ledger.store import Changed, Head, PersonKey, Store, StoredEntry
 from aequo.ledger.tree import EMPTY, Subtrees
 
@@ -493,6 +494,21 @@ def test_a_ledger_that_lacks_a_table_is_damaged(place: Place, table: str) -> Non
     place.change(f"DROP TABLE {table}")
     with pytest.raises(Tampered):
         place.open()
+
+
+@pytest.mark.parametrize("which", ["entries", "keys"])
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00" + bytes(range(256)) * 40, b"no database" * 999])
+def test_a_file_of_anything_else_is_no_ledger(tmp_path: Path, which: str, content: bytes) -> None:
+    path = tmp_path / "x.db"
+    SqliteStore.create(path, META, SECRETS)
+    (path if which == "entries" else keys_path(path)).write_bytes(content)
+
+    def read() -> None:
+        with contextlib.closing(SqliteStore(path)) as store:
+            store.secret("sign")
+
+    with pytest.raises(Tampered):
+        read()
 
 
 TYPES = [
