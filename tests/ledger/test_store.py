@@ -339,6 +339,19 @@ def test_a_legal_hold_lasts_until_it_is_lifted(store: Store) -> None:
     assert store.holds() == {b"two": 20}
 
 
+def test_no_key_is_destroyed_while_one_of_the_people_is_held(store: Store) -> None:
+    keys = [keyed(n) for n in range(3)]
+    commit(store, sealed(*keys), keys)
+    everyone = [key.subject for key in keys]
+    store.hold(keys[1].subject, 10)
+    with pytest.raises(LedgerError, match="legal hold"):
+        store.destroy(everyone, 20)
+    assert [store.person(subject) for subject in everyone] == keys
+    assert all(store.destroyed(subject) is None for subject in everyone)
+    store.hold(keys[1].subject, None)
+    assert store.destroy(everyone, 30) == 3
+
+
 def test_a_destroyed_key_is_in_no_file_after_scrubbing(place: Place) -> None:
     store = place.create()
     keys = [keyed(n) for n in range(50)]

@@ -30,7 +30,7 @@ from aequo.ledger.entry import Row
 from aequo.ledger.growth import checked_head
 from aequo.ledger.postgres_link import Link, Place, driver, pipeline, read_place, translated
 from aequo.ledger.postgres_writer import STRIDE, Writer
-from aequo.ledger.store import Head, NodeRow, PersonKey, Sign, StoredEntry
+from aequo.ledger.store import HELD, Head, NodeRow, PersonKey, Sign, StoredEntry
 
 if TYPE_CHECKING:
     from aequo.ledger.postgres_link import Connection
@@ -284,6 +284,9 @@ class PostgresStore:
 
         def work(db: Connection, again: bool) -> int:
             with db.transaction():
+                db.execute("LOCK TABLE holds IN SHARE MODE")  # no hold begins before this has ended
+                if db.execute("SELECT FROM holds WHERE subject = ANY(%s::bytea[])", (wanted,)).rowcount:
+                    raise LedgerError(HELD)
                 db.execute("SELECT FROM people WHERE subject = ANY(%s::bytea[]) ORDER BY subject FOR UPDATE", (wanted,))
                 count = db.execute(
                     "WITH gone AS (DELETE FROM people WHERE subject = ANY(%s::bytea[]) RETURNING subject)"

@@ -19,7 +19,7 @@ from typing import Any
 from aequo.errors import LedgerError, OutputError, Tampered
 from aequo.ledger.entry import Row
 from aequo.ledger.growth import Tree, checked_head, checked_tree, grow
-from aequo.ledger.store import Changed, Head, NodeRow, PersonKey, Sign, StoredEntry
+from aequo.ledger.store import HELD, Changed, Head, NodeRow, PersonKey, Sign, StoredEntry
 from aequo.ledger.tree import BITS, root_of
 
 __all__ = ["SqliteStore", "keys_path"]
@@ -364,6 +364,8 @@ class SqliteStore:
         # The write lock of the entries keeps writers from sealing with a key between its check and its end.
         with self._writing, self._change(self._writer), self._keying, self._change(self._keys) as db:
             for subject in subjects:
+                if db.execute("SELECT 1 FROM holds WHERE subject = ?", (subject,)).fetchone() is not None:
+                    raise LedgerError(HELD)
                 gone = db.execute("DELETE FROM people WHERE subject = ?", (subject,)).rowcount
                 if gone:
                     db.execute("INSERT OR REPLACE INTO destroyed VALUES(?, ?)", (subject, time))

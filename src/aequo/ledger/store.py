@@ -9,7 +9,10 @@ from typing import NamedTuple, Protocol
 from aequo.ledger.entry import Row
 from aequo.ledger.tree import root_of
 
-__all__ = ["Changed", "Head", "NodeRow", "PersonKey", "Sign", "Store", "StoredEntry"]
+__all__ = ["HELD", "Changed", "Head", "NodeRow", "PersonKey", "Sign", "Store", "StoredEntry"]
+
+HELD = "a legal hold was put on one of these people; nothing was destroyed."
+"""Says why keys were not destroyed."""
 
 Sign = Callable[[int, bytes], str]
 """From a size and a root to a signed checkpoint."""
@@ -156,7 +159,13 @@ class Store(Protocol):
         ...
 
     def destroy(self, subjects: Sequence[bytes], time: int) -> int:
-        """Destroy data keys and remember that they were; return how many were there. Writers wait meanwhile."""
+        """Destroy data keys and remember that they were; return how many were there. Writers wait meanwhile.
+
+        Raises
+        ------
+        LedgerError
+            If one of the people is under a legal hold. Nothing is destroyed.
+        """
         ...
 
     def destroyed(self, subject: bytes) -> int | None:
