@@ -8,7 +8,7 @@
     │   ├── UnknownGroup    (KeyError)        no group of that name
     │   └── UnreadableData  (OSError)         the file is absent, empty or not what it claims to be
     ├── PolicyError         (ValueError)      the policy file says something it cannot mean
-    ├── LedgerError         (RuntimeError)    the ledger cannot do this now; nothing was recorded
+    ├── LedgerError         (RuntimeError)    the ledger cannot do this now
     │   ├── Tampered                          the ledger's bytes are not what was recorded
     │   └── KeyProblem      (ValueError)      the key is absent, is another one, or was destroyed
     ├── Refused             (PermissionError) the policy, a legal hold or a missing right forbids it
@@ -86,7 +86,7 @@ class PolicyError(AequoError, ValueError):
 
 
 class LedgerError(AequoError, RuntimeError):
-    """The ledger cannot do this now; nothing was recorded."""
+    """The ledger cannot do this now; the message says what was recorded, which is nothing unless it says otherwise."""
 
 
 class Tampered(LedgerError):
