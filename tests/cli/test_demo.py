@@ -50,7 +50,7 @@ def test_the_demo_keeps_one_ledger_over_many_runs_and_verifies_it(run: Run, tmp_
     report = json.loads((folder / "activity.json").read_text(encoding="utf-8"))
     assert report["decisions"]["n"] == 1989
     assert {t["value"]: t["n"] for t in report["decisions"]["by_outcome"]} == {"approve": 1745, "deny": 244}
-    assert report["ledger"]["verification"]["witnessed"] == report["ledger"]["size"] == 1991
+    assert report["ledger"]["verification"]["signed"] == report["ledger"]["size"] == 1991
 
 
 def test_a_demo_whose_ledger_was_changed_says_so_and_fails(run: Run, tmp_path: Path) -> None:

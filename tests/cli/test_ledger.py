@@ -451,9 +451,13 @@ def test_report_of_a_changed_ledger_says_so_and_fails(filled: Run, tmp_path: Pat
     change(tmp_path, "UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'v2', 'v3') AS BLOB) WHERE id = 8")
     done = filled("ledger", "report")
     assert done.code == 1
-    assert done.out.startswith("✕ NOT AS RECORDED") and "entry 7 was changed" in done.out
+    assert done.out.startswith("✕ NOT AS RECORDED") and "Entry 7 was changed" in done.out
     quick = filled("ledger", "report", "--no-verify")
     assert (quick.code, quick.out[:14]) == (0, "? NOT VERIFIED")
+    change(tmp_path, "DELETE FROM entries WHERE id = 3")
+    gone = filled("ledger", "report", "--out", "out")
+    assert (gone.code, gone.out, gone.err[:31]) == (1, "", "aequo: entry 2 is missing; `aeq")
+    assert not (tmp_path / "out").exists()
 
 
 # -- checkpoints, proofs, verification --------------------------------------------------------------------------------

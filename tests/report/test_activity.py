@@ -77,7 +77,7 @@ def test_a_table_that_would_say_nothing_is_left_out() -> None:
     [
         ("ordinary", "Verified", "all as recorded; 3 checkpoints fit. No checkpoint kept elsewhere was given"),
         ("many", "Verified", "A checkpoint kept elsewhere vouches for the first 100."),
-        ("tampered", "Not as recorded", "entry 17 was changed: its bytes do not fit its hash., and 1 more"),
+        ("tampered", "Not as recorded", "Entry 17 was changed: its bytes do not fit its hash. 1 more is listed below."),
         ("unsigned", "Verified", "The last 20 were appended without the key and are unsigned."),
         ("empty", "Not verified", "The ledger was not checked for this report"),
     ],

@@ -29,7 +29,7 @@ from aequo.cli.ledger_options import (
     public_key,
     wanted,
 )
-from aequo.errors import InputError
+from aequo.errors import InputError, Tampered
 
 if TYPE_CHECKING:
     from aequo.ledger import Entry, Ledger
@@ -214,8 +214,8 @@ def report(
       aequo ledger report
       aequo ledger report --since 2026-01-01 --until 2026-02-01 --out january
 
-    Needs no key, and opens nothing that is sealed. Exit codes: 0 reported, 1 the ledger did not verify, 2 wrong usage,
-    or an entry that cannot be read.
+    Needs no key, and opens nothing that is sealed. Exit codes: 0 reported, 1 the ledger did not verify or an entry is
+    missing, 2 wrong usage or no ledger.
     """  # noqa: D301 - \b keeps the lines of an example apart
     from aequo.core.finding import Status
     from aequo.flows.activity import report_activity
@@ -226,7 +226,11 @@ def report(
     with open_ledger(place(ledger, None), key=False) as book, waiting("Reading the ledger"):
         trusted = None if vkey is None else public_key(vkey)
         checked = book.verify(outside, vkey=trusted) if verify else False
-        made = report_activity(book, since=period[0], until=period[1], outcomes_until=period[2], verify=checked)
+        try:
+            made = report_activity(book, since=period[0], until=period[1], outcomes_until=period[2], verify=checked)
+        except Tampered as error:
+            say(f"aequo: {error}")
+            return 1
     saved = None if out is None else made.save(out)
     if json:
         print_json(made.to_json())

@@ -75,7 +75,7 @@ def to_html(report: ActivityReport) -> str:
         "checked": checked,
         "facts": facts(report),
         "unit": unit,
-        "time": _time(unit, bins) if bins else "",
+        "time": _time(unit, bins) if len(bins) > 1 else "",  # one column says nothing that the facts do not
         "bins": [(b.name, words.thousands(b.n)) for b in bins],
         "parts": [
             {"id": part, "title": title, "intro": intro, "sheets": [_sheet(s) for s in shown if s.part == part]}

@@ -121,7 +121,10 @@ def _checked(report: ActivityReport) -> str:
     if found is None:
         return "The ledger was not checked for this report: nothing here vouches for its entries."
     if not found.ok:
-        return words.plain(found.sentence())
+        text = words.plain(found.problems[0].what) if found.problems else "It is not as recorded."
+        more = len(found.problems) - 1
+        text = f"{text[:1].upper()}{text[1:]}"
+        return f"{text} {words.thousands(more)} more {'is' if more == 1 else 'are'} listed below." if more > 0 else text
     text = f"{_count(found.size, 'entry', 'entries')}, all as recorded"
     text += f", read from entry {words.thousands(found.start)} on" if found.start else ""
     text += f"; {_count(found.checkpoints, 'checkpoint')} fit."
@@ -164,6 +167,8 @@ def ledger_facts(report: ActivityReport) -> list[tuple[str, str]]:
         ("Public key", words.plain(ledger.vkey)),
         ("Check", _checked(report)),
     ]
+    if ledger.verification is not None and len(ledger.verification.problems) > 1:
+        out += [("Not as recorded", words.plain(problem.what)) for problem in ledger.verification.problems]
     if ledger.verified_at is not None:
         out.append(("Checked", instant(ledger.verified_at)))
     for name, mark in (("First of the period", p.first), ("Last of the period", p.last)):
