@@ -138,6 +138,7 @@ def test_init_takes_a_key_from_the_environment(run: Run, tmp_path: Path) -> None
         (["--origin", "our loans"], "'our loans' cannot name a ledger"),
         (["--ledger", "mysql://x"], "the ledger's url is not known"),
         (["--key", "file:no/where/k"], "the key file k cannot be written"),
+        (["--key", "ab" * 32], "--key is what looks like a key, expected file:PATH or env:NAME"),
         (["--policy", "bad.toml"], "bad.toml:1: not valid TOML"),
         (["--policy", "other.toml"], "other.toml names another ledger or key already"),
     ],
@@ -146,7 +147,8 @@ def test_an_init_that_cannot_be_leaves_nothing(run: Run, tmp_path: Path, argumen
     (tmp_path / "bad.toml").write_text("nonsense")
     (tmp_path / "other.toml").write_text('[ledger]\nurl = "sqlite:///other.db"\n')
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
-    assert sentence in run("ledger", "init", *arguments).sentence
+    told = run("ledger", "init", *arguments).sentence
+    assert sentence in told and "abab" not in told
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,6 +44,8 @@ __all__ = [
 
 URL_VARIABLE = "AEQUO_LEDGER"
 """Variable of the environment that names a ledger where no other is named."""
+
+_KEY = re.compile(r"[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?")
 
 LedgerOption = Annotated[
     str | None,
@@ -124,7 +127,7 @@ def place(ledger: str | None, key: str | None, *, policy: Policy | None = None, 
     Raises
     ------
     InputError
-        If none is named.
+        If none is named, or a key is given in place of where it is.
     """
     if policy is None:
         from aequo.core.policy import Policy
@@ -132,6 +135,10 @@ def place(ledger: str | None, key: str | None, *, policy: Policy | None = None, 
         policy = Policy() if ledger is not None and key is not None else policy_here()
     from aequo.flows.record import ledger_key
 
+    if key is not None and _KEY.fullmatch(key) and not Path(key).exists():
+        raise InputError(
+            "--key is what looks like a key, expected file:PATH or env:NAME: others can see the command line."
+        )
     url = ledger or policy.ledger.url or os.environ.get(URL_VARIABLE) or default
     if url is None:
         raise InputError(
