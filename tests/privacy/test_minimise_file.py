@@ -128,7 +128,6 @@ def test_a_file_is_streamed_and_never_held(tmp_path: Path) -> None:
         ("in.jsonl", b'{"a": 1}\n["Ada"]\n', "in.jsonl, line 2: expected one JSON record"),
         ("in.jsonl", b'{"a": secret}\n', "in.jsonl, line 1: expected one JSON record"),
         ("in.parquet", b"PAR1 not really", "not a Parquet file"),
-        ("in.xlsx", b"PK", "cannot tell the format"),
     ],
 )
 def test_a_source_that_is_not_what_it_says_is_told_without_its_content(
@@ -161,12 +160,28 @@ def test_an_absent_column_leaves_no_file(ending: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [source]
 
 
+def test_a_file_whose_name_tells_no_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.xlsx").write_bytes(b"PK")
+    with pytest.raises(InputError, match="cannot tell the format"):
+        minimise_file(tmp_path / "in.xlsx", tmp_path / "o.xlsx", required="a")
+
+
+def test_a_file_that_is_there_is_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "o.csv").write_text("old")
+    with pytest.raises(OutputError, match="o.csv is there already"):
+        minimise_file(tmp_path / "in.csv", tmp_path / "o.csv", required="a")
+    assert (tmp_path / "o.csv").read_text() == "old"
+    minimise_file(tmp_path / "in.csv", tmp_path / "o.csv", required="a", overwrite=True)
+    assert (tmp_path / "o.csv").read_text() == "a\n1\n"
+
+
 def test_the_source_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("a,b\n1,2\n")
     (tmp_path / "link.csv").symlink_to(tmp_path / "in.csv")
     for out in ("in.csv", "link.csv", "../" + tmp_path.name + "/in.csv"):
         with pytest.raises(InputError, match="the source itself"):
-            minimise_file(tmp_path / "in.csv", tmp_path / out, required="a")
+            minimise_file(tmp_path / "in.csv", tmp_path / out, required="a", overwrite=True)
     with pytest.raises(InputError, match="another format"):
         minimise_file(tmp_path / "in.csv", tmp_path / "o.parquet", required="a")
     assert (tmp_path / "in.csv").read_text() == "a,b\n1,2\n"
@@ -182,13 +197,13 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match="o.csv cannot be written: no space left on device"):
-        minimise_file(tmp_path / "in.csv", tmp_path / "o.csv", required="a")
+    with pytest.raises(OutputError, match="o.csv cannot be written: No space left on device"):
+        minimise_file(tmp_path / "in.csv", tmp_path / "o.csv", required="a", overwrite=True)
     assert (tmp_path / "o.csv").read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "o.csv"]
 
 
 def test_a_folder_that_is_not_there_is_found_before_the_source_is_read(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(OutputError, match="no such file or directory"):
+    with pytest.raises(OutputError, match="there is no folder"):
         minimise_file(tmp_path / "in.csv", tmp_path / "none" / "o.csv", required="a")

@@ -10,28 +10,19 @@ import io
 import itertools
 import os
 import re
-import secrets
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 import msgspec
 
-from aequo.errors import InputError, OutputError, UnreadableData, did_you_mean
+from aequo.errors import InputError, UnreadableData, did_you_mean
 from aequo.privacy.minimise import Minimised, absent, pruned, wanted
+from aequo.privacy.pseudonymise_files import file_format, must_be_file, whole
 
 __all__ = ["minimise_file"]
 
-_FORMATS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".jsonl": "json",
-    ".ndjson": "json",
-}
 _DELIMITERS = (",", ";", "\t", "|")
 _ENCODINGS = ("utf-8", "latin-1", "utf-16")
 _PACKED = ".gz"
@@ -43,6 +34,7 @@ def minimise_file(
     out: str | os.PathLike[str],
     *,
     required: Sequence[str] | str,
+    overwrite: bool = False,
     encoding: str = "utf-8",
 ) -> Minimised[Path]:
     r"""Write a file that holds the required columns of another, and say what was left out.
@@ -55,6 +47,8 @@ def minimise_file(
         A file of the same format; written beside its place, flushed, and moved there when it is whole.
     required : str or sequence of str
         Columns to keep; in JSON lines also paths with points, such as ``"address.city"``.
+    overwrite : bool
+        Whether a file that is there already may be replaced.
     encoding : str
         Encoding of a CSV file, and of what is written: ``"utf-8"``, ``"latin-1"`` or ``"utf-16"``.
 
@@ -70,7 +64,7 @@ def minimise_file(
     UnreadableData
         If the source is absent, empty or not what its name says.
     OutputError
-        If `out` cannot be written; nothing half-written is left.
+        If `out` is there already, or cannot be written; nothing half-written is left.
     InputError
         If the formats differ, or `out` is the source.
 
@@ -89,88 +83,29 @@ def minimise_file(
     """
     names = wanted(required)
     here, there = Path(source).expanduser(), Path(out).expanduser()
-    kind = _format(here)
+    kind = file_format(here)
     _same_kind(here, there, kind)
-    _must_hold_bytes(here)
+    must_be_file(here)
     if encoding not in _ENCODINGS:
         near = did_you_mean(encoding, _ENCODINGS)
         raise InputError(f"the encoding is {encoding!r}, expected 'utf-8', 'latin-1' or 'utf-16'.{near}")
     seen: dict[str, None] = {}
-
-    def fill(place: Path) -> int:
+    packed = there.suffix.lower() == _PACKED
+    with whole(there, overwrite=overwrite) as place:
         if kind == "parquet":
-            return _parquet(here, place, names, seen)
-        packed = there.suffix.lower() == _PACKED
-        if kind == "csv":
-            return _csv(here, place, packed, names, encoding, seen)
-        return _json(here, place, packed, names, seen)
-
-    return Minimised(data=there, kept=names, rows=_whole(there, fill), _seen=seen)
-
-
-def _format(path: Path) -> str:
-    ending = Path(path.name.lower().removesuffix(_PACKED)).suffix
-    if ending not in _FORMATS:
-        raise UnreadableData(
-            f"{path.name}: cannot tell the format from its name; expected one of {', '.join(_FORMATS)} (text also .gz)."
-        )
-    return _FORMATS[ending]
+            rows = _parquet(here, place, names, seen)
+        elif kind == "csv":
+            rows = _csv(here, place, packed, names, encoding, seen)
+        else:
+            rows = _json(here, place, packed, names, seen)
+    return Minimised(data=there, kept=names, rows=rows, _seen=seen)
 
 
 def _same_kind(here: Path, there: Path, kind: str) -> None:
-    if _format(there) != kind:
+    if file_format(there) != kind:
         raise InputError(f"{there.name} is of another format than {here.name}; give it the same ending.")
-    if kind == "parquet" and _PACKED in (here.suffix.lower(), there.suffix.lower()):
-        raise InputError("Parquet files are packed inside; give names without .gz.")
     if here.exists() and there.exists() and here.samefile(there):
         raise InputError(f"{there.name} is the source itself; write to another file, and remove the source yourself.")
-
-
-def _must_hold_bytes(path: Path) -> None:
-    if path.is_dir():
-        raise UnreadableData(f"{path.name} is a folder, expected one file.")
-    try:
-        with path.open("rb") as file:
-            start = file.read(1)
-    except FileNotFoundError:
-        near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise UnreadableData(f"there is no file {path.name!r}.{did_you_mean(path.name, near)}") from None
-    except OSError as error:
-        raise UnreadableData(f"{path.name} cannot be read: {error.strerror}.") from None
-    if not start:
-        raise UnreadableData(f"{path.name} is empty (0 bytes).")
-
-
-def _whole(there: Path, fill: Callable[[Path], int]) -> int:
-    """Let `fill` write a temporary file beside the place, flush it and move it there; leave nothing on failure."""
-    temporary = there.with_name(f".{os.getpid():x}{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb"):
-            pass  # a folder that is absent or closed is found before hours of reading
-        rows = fill(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(there)
-        _flush(there.parent)
-    except UnreadableData:
-        raise
-    except OSError as error:
-        reason = (error.strerror or "the system gave no reason").lower()
-        raise OutputError(f"{there.name} cannot be written: {reason}.") from error
-    finally:  # also after Ctrl-C
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return rows
-
-
-def _flush(folder: Path) -> None:
-    """Make the new name last; not every system lets a folder be opened for that."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 # -- text -------------------------------------------------------------------------------------------------------------
