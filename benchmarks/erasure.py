@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from aequo.ledger import InclusionProof, KeyRing, Ledger
-from aequo.privacy.erase import erase_many
-from aequo.privacy.erase_receipt import check_receipt
+from aequo.privacy.erasure.erase import erase_many
+from aequo.privacy.erasure.receipt import check_receipt
 
 T = TypeVar("T")
 

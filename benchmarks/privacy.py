@@ -65,7 +65,7 @@ def true_loss(weak: float, dropped: tuple[str, ...], train: int) -> float:
 
 
 def minimal(trials: int, rows: tuple[int, ...] = (1000, 3000, 9000)) -> int:
-    from aequo.privacy.suggest import suggest_minimal
+    from aequo.privacy.minimisation.suggest import suggest_minimal
 
     print("| rows | weak column costs | interval holds it | too much is left out | all noise is left out |")
     print("|--:|--:|--:|--:|--:|")
@@ -92,9 +92,9 @@ def minimal(trials: int, rows: tuple[int, ...] = (1000, 3000, 9000)) -> int:
 
 def fixed_set(data: dict[str, Any], truth: float, seed: int) -> bool:
     """Return whether the corrected interval of a set that nothing chose holds its true loss."""
-    from aequo.privacy.suggest_metrics import METRICS
-    from aequo.privacy.suggest_models import Matrix, maker, truth_of
-    from aequo.privacy.suggest_search import Search, splits_of
+    from aequo.privacy.minimisation.metrics import METRICS
+    from aequo.privacy.minimisation.models import Matrix, maker, truth_of
+    from aequo.privacy.minimisation.search import Search, splits_of
 
     rows = len(data["y"]) * 2 // 3
     labels = truth_of(data["y"][:rows].astype(float), regression=False)
@@ -117,7 +117,7 @@ def fixed_set(data: dict[str, Any], truth: float, seed: int) -> bool:
 def release(rows: int) -> int:
     import duckdb
 
-    from aequo.privacy.release import check_release
+    from aequo.privacy.releases.check import check_release
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "release.parquet"
@@ -165,7 +165,7 @@ for name, quasi, sensitive in json.loads(sys.argv[1]):
 def pycanon() -> int:
     import pandas as pd
 
-    from aequo.privacy.release import check_release
+    from aequo.privacy.releases.check import check_release
 
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)

@@ -29,8 +29,8 @@ from typing import Any
 import polars as pl
 
 from aequo.ledger.keys import KeyRing
-from aequo.privacy.mac import mac_of
-from aequo.privacy.pseudonymiser import Pseudonymiser
+from aequo.privacy.pseudonyms.mac import mac_of
+from aequo.privacy.pseudonyms.pseudonymiser import Pseudonymiser
 
 DIGITS = 9
 BLOCK = 1_000_000

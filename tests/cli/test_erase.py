@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from aequo.ledger import KeyRing, Ledger
-from aequo.privacy.erase_receipt import check_receipt
+from aequo.privacy.erasure.receipt import check_receipt
 
 from .calls import Ended, clean_environment
 

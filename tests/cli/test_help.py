@@ -16,9 +16,10 @@ from aequo.cli.main import main
 
 from .calls import Run, clean_environment, write
 
-COMMANDS = ("assess", "demo", "erase", "init", "pseudonymise")
+COMMANDS = ("assess", "demo", "erase", "init", "minimize", "pseudonymise")
 GROUPS = {
     "ledger": ("init", "append", "show", "tail", "report", "checkpoint", "prove", "verify", "export"),
+    "privacy": ("check",),
     "subject": ("export", "hold", "release", "receipts", "check-receipt", "expire"),
 }
 ALL = [*COMMANDS, *(f"{group} {command}" for group, commands in GROUPS.items() for command in commands)]

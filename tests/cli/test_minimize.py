@@ -11,8 +11,8 @@ import duckdb
 import numpy as np
 import pytest
 
-from aequo.privacy.minimise_file import minimise_file
-from aequo.privacy.suggest import suggest_minimal
+from aequo.privacy.minimisation.file import minimise_file
+from aequo.privacy.minimisation.suggest import suggest_minimal
 
 from .calls import Ended, Run, clean_environment, write
 

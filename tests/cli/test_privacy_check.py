@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from aequo.privacy.release import check_release
-from aequo.privacy.release_apply import generalise
-from aequo.privacy.release_rules import GeneralisationPlan
+from aequo.privacy.releases.apply import generalise
+from aequo.privacy.releases.check import check_release
+from aequo.privacy.releases.rules import GeneralisationPlan
 
 from .calls import Ended, Run, clean_environment, write
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from aequo.ledger.keys import KeyRing
-from aequo.privacy.pseudonymiser import pseudonymise
+from aequo.privacy.pseudonyms.pseudonymiser import pseudonymise
 
 from .calls import Ended, Run, clean_environment, write
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aequo.ledger import KeyRing, Ledger
-from aequo.privacy.erase_sql import SqlStore
+from aequo.privacy.erasure.sql import SqlStore
 
 KEY = KeyRing({1: bytes(range(32))})
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from aequo.errors import InputError, KeyProblem, PolicyError, Refused, Tampered
 from aequo.ledger import Ledger
-from aequo.privacy import stores as stores_module
-from aequo.privacy.erase import erase, erase_many, past_receipts
-from aequo.privacy.erase_receipt import Outcome, check_receipt
-from aequo.privacy.export import export
-from aequo.privacy.retention import hold, release
-from aequo.privacy.stores import FunctionStore, NotReached, as_store, in_order
+from aequo.privacy.erasure import stores as stores_module
+from aequo.privacy.erasure.erase import erase, erase_many, past_receipts
+from aequo.privacy.erasure.export import export
+from aequo.privacy.erasure.receipt import Outcome, check_receipt
+from aequo.privacy.erasure.retention import hold, lift_hold
+from aequo.privacy.erasure.stores import FunctionStore, NotReached, as_store, in_order
 
 from .erasing import KEY, Memory, durable, new_ledger, new_shop, shop_store
 
@@ -105,7 +105,7 @@ def test_a_dry_run_changes_no_byte_and_counts_what_would_go(events: list[tuple[s
             ledger.append({"kind": "call", "text": text}, subject=person)
         calls = folder / "calls.csv"
         calls.write_text("person,text\n" + "".join(f"{person},x\n" for person, _ in events), encoding="utf-8")
-        from aequo.privacy.erase_files import FileStore
+        from aequo.privacy.erasure.files import FileStore
 
         stores = [
             shop_store(new_shop(folder / "shop.db", events)),
@@ -339,7 +339,7 @@ def test_a_person_under_legal_hold_is_refused_and_nothing_is_touched(ledger: Led
         erase("person-1", ledger=ledger, stores=[crm], dry_run=True)
     assert durable(tmp_path) == before
 
-    release("person-1", ledger=ledger, reason="case closed")
+    lift_hold("person-1", ledger=ledger, reason="case closed")
     assert erase("person-1", ledger=ledger, stores=[crm]).state == "complete"
     kinds = [entry.kind for entry in ledger.entries() if entry.kind.startswith("legal-hold")]
     assert kinds == ["legal-hold", "legal-hold.released"]
@@ -363,16 +363,16 @@ def test_a_person_held_for_two_reasons_stays_held_for_the_other(ledger: Ledger) 
     for reason in ("case a", "case b"):
         hold("person-1", ledger=ledger, reason=reason)
     with pytest.raises(InputError, match="held for 2 reasons; say which"):
-        release("person-1", ledger=ledger, reason="closed")
+        lift_hold("person-1", ledger=ledger, reason="closed")
     with pytest.raises(InputError, match="not held for that reason"):
-        release("person-1", ledger=ledger, reason="closed", hold="case c")
-    release("person-1", ledger=ledger, reason="closed", hold="case a")
+        lift_hold("person-1", ledger=ledger, reason="closed", hold="case c")
+    lift_hold("person-1", ledger=ledger, reason="closed", hold="case a")
     with pytest.raises(Refused, match="case b"):
         erase("person-1", ledger=ledger)
-    release("person-1", ledger=ledger, reason="closed")
+    lift_hold("person-1", ledger=ledger, reason="closed")
     assert erase("person-1", ledger=ledger).state == "complete"
     with pytest.raises(InputError, match="under no legal hold"):
-        release("person-1", ledger=ledger, reason="closed")
+        lift_hold("person-1", ledger=ledger, reason="closed")
 
 
 # -- many

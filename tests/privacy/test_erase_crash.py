@@ -12,9 +12,9 @@ import pytest
 
 from aequo.errors import LedgerError
 from aequo.ledger import Ledger
-from aequo.privacy.erase import erase, past_receipts
-from aequo.privacy.erase_files import FileStore
-from aequo.privacy.erase_receipt import ErasureReceipt, check_receipt
+from aequo.privacy.erasure.erase import erase, past_receipts
+from aequo.privacy.erasure.files import FileStore
+from aequo.privacy.erasure.receipt import ErasureReceipt, check_receipt
 
 from .erasing import KEY, new_ledger, new_shop, shop_store
 
@@ -23,9 +23,9 @@ import os, signal, sys
 from pathlib import Path
 from aequo.ledger import KeyRing, Ledger
 from aequo.ledger.sqlite import SqliteStore
-from aequo.privacy.erase import erase
-from aequo.privacy.erase_files import FileStore
-from aequo.privacy.erase_sql import SqlStore
+from aequo.privacy.erasure.erase import erase
+from aequo.privacy.erasure.files import FileStore
+from aequo.privacy.erasure.sql import SqlStore
 
 folder, kill = Path(sys.argv[1]), int(sys.argv[2])
 steps = 0

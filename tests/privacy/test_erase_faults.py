@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from aequo.errors import LedgerError
-from aequo.privacy.erase import erase, erase_many
+from aequo.privacy.erasure.erase import erase, erase_many
 
 from .erasing import Memory, new_ledger, new_shop, shop_store
 
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.faults
 _CHILD = """
 import sys
 from aequo.ledger import KeyRing, Ledger
-from aequo.privacy.erase import erase_many
-from aequo.privacy.erase_sql import SqlStore
+from aequo.privacy.erasure.erase import erase_many
+from aequo.privacy.erasure.sql import SqlStore
 folder, people = sys.argv[1], int(sys.argv[2])
 ledger = Ledger.open(f"sqlite:///{folder}/x.db", key=KeyRing({1: bytes(range(32))}))
 shop = SqlStore(name="shop", url=f"sqlite:///{folder}/shop.db", find="SELECT * FROM orders WHERE person = :subject",

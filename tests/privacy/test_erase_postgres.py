@@ -9,12 +9,12 @@ import pytest
 
 from aequo.errors import Refused
 from aequo.ledger import Ledger
-from aequo.privacy.erase import erase, erase_many, past_receipts
-from aequo.privacy.erase_receipt import check_receipt
-from aequo.privacy.erase_sql import SqlStore
-from aequo.privacy.export import export
-from aequo.privacy.retention import expire, hold
-from aequo.privacy.stores import NotReached
+from aequo.privacy.erasure.erase import erase, erase_many, past_receipts
+from aequo.privacy.erasure.export import export
+from aequo.privacy.erasure.receipt import check_receipt
+from aequo.privacy.erasure.retention import expire, hold
+from aequo.privacy.erasure.sql import SqlStore
+from aequo.privacy.erasure.stores import NotReached
 
 from ..ledger.server import PgServer, find_binaries, running_server  # noqa: TID252 - one server for all tests
 from .erasing import KEY, Memory

@@ -15,7 +15,7 @@ from aequo.ledger import Ledger
 from aequo.ledger.entry import header
 from aequo.ledger.people import person_context
 from aequo.ledger.store import StoredEntry
-from aequo.privacy.erase import erase, erase_many
+from aequo.privacy.erasure.erase import erase, erase_many
 
 from .erasing import KEY, Memory, new_ledger, raw
 

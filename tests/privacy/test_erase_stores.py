@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from aequo.core.policy import Policy
 from aequo.errors import InputError
 from aequo.ledger import KeyRing
-from aequo.privacy.erase import erase
-from aequo.privacy.erase_files import FileStore
-from aequo.privacy.erase_sql import SqlStore
-from aequo.privacy.erase_vault import VaultStore
-from aequo.privacy.pseudonymiser import Pseudonymiser
-from aequo.privacy.stores import NotReached
-from aequo.privacy.vault import Vault
+from aequo.privacy.erasure.erase import erase
+from aequo.privacy.erasure.files import FileStore
+from aequo.privacy.erasure.sql import SqlStore
+from aequo.privacy.erasure.stores import NotReached
+from aequo.privacy.erasure.vault import VaultStore
+from aequo.privacy.pseudonyms.pseudonymiser import Pseudonymiser
+from aequo.privacy.pseudonyms.vault import Vault
 
 from .erasing import KEY, new_ledger, new_shop, shop_store
 

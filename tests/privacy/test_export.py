@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from aequo.errors import InputError, KeyProblem, OutputError
 from aequo.ledger import Ledger
-from aequo.privacy.erase import erase
-from aequo.privacy.export import export, write_private
-from aequo.privacy.retention import hold
-from aequo.privacy.stores import FunctionStore
+from aequo.privacy.erasure.erase import erase
+from aequo.privacy.erasure.export import export, write_private
+from aequo.privacy.erasure.retention import hold
+from aequo.privacy.erasure.stores import FunctionStore
 
 from .erasing import Memory, durable, new_ledger, new_shop, raw, shop_store
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aequo.errors import InputError, UnknownColumn
-from aequo.privacy.minimise import minimize
+from aequo.privacy.minimisation.minimise import minimize
 
 NAMES = st.sampled_from(["age", "income", "sex", "zip", "e-mail", "a.b", "née", ""])
 RECORDS = st.dictionaries(NAMES, st.one_of(st.integers(), st.text(), st.none(), st.lists(st.integers())), min_size=1)

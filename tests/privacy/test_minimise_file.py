@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aequo.errors import InputError, OutputError, UnknownColumn, UnreadableData
-from aequo.privacy.minimise import minimize
-from aequo.privacy.minimise_file import minimise_file
+from aequo.privacy.minimisation.file import minimise_file
+from aequo.privacy.minimisation.minimise import minimize
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from aequo.errors import Refused
 from aequo.ledger.keys import KeyRing
-from aequo.privacy import patterns
-from aequo.privacy.fields import default_kind, kind_by_name
-from aequo.privacy.personal import judge_column, personal_columns
-from aequo.privacy.pseudonymiser import Pseudonymiser
+from aequo.privacy.pseudonyms import patterns
+from aequo.privacy.pseudonyms.fields import default_kind, kind_by_name
+from aequo.privacy.pseudonyms.personal import judge_column, personal_columns
+from aequo.privacy.pseudonyms.pseudonymiser import Pseudonymiser
 
 from . import pseudonyms as p
 

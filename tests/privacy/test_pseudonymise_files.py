@@ -16,7 +16,7 @@ import pytest
 
 from aequo.errors import AequoError, InputError, OutputError, UnknownColumn, UnreadableData
 from aequo.ledger.keys import KeyRing
-from aequo.privacy.pseudonymiser import Pseudonymiser, pseudonymise
+from aequo.privacy.pseudonyms.pseudonymiser import Pseudonymiser, pseudonymise
 
 KEY = KeyRing({1: bytes(32)})
 SECRET = "zaphod@magrathea.example"
@@ -294,7 +294,7 @@ def test_a_large_file_takes_no_more_memory_than_a_piece_of_it(tmp_path: Path) ->
             file.write(f"user{i}@example.org,{'x' * 100}\n")
     code = (
         "import resource, sys\n"
-        "from aequo.privacy.pseudonymiser import pseudonymise\n"
+        "from aequo.privacy.pseudonyms.pseudonymiser import pseudonymise\n"
         "pseudonymise(sys.argv[1], ['email'], key=bytes(32), out=sys.argv[2], unknown='ignore')\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
@@ -315,7 +315,7 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent())
 import duckdb
-from aequo.privacy.pseudonymiser import pseudonymise
+from aequo.privacy.pseudonyms.pseudonymiser import pseudonymise
 columns = "'u' || i || '@x.org' as email, i as who, date '2020-01-01' as day, 'to a@y.org' as note"
 query = f"select {columns} from range(99) t(i)"
 fields = {"email": None, "day": "date", "who": "id"}

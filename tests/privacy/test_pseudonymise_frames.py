@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from aequo.errors import InputError, UnknownColumn
 from aequo.ledger.keys import KeyRing
-from aequo.privacy.fields import Field
-from aequo.privacy.pseudonymiser import Pseudonymiser
+from aequo.privacy.pseudonyms.fields import Field
+from aequo.privacy.pseudonyms.pseudonymiser import Pseudonymiser
 
 from . import pseudonyms as p
 

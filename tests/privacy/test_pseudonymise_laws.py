@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aequo.ledger.keys import KeyRing
-from aequo.privacy.coder import Coder
-from aequo.privacy.fields import KINDS, Field
-from aequo.privacy.mac import Mac, mac_of
-from aequo.privacy.normal import is_missing, normal
-from aequo.privacy.pseudonymise_files import rewrite_csv
-from aequo.privacy.pseudonymiser import Pseudonymiser, pseudonymise
+from aequo.privacy.pseudonyms.coder import Coder
+from aequo.privacy.pseudonyms.fields import KINDS, Field
+from aequo.privacy.pseudonyms.files import rewrite_csv
+from aequo.privacy.pseudonyms.mac import Mac, mac_of
+from aequo.privacy.pseudonyms.normal import is_missing, normal
+from aequo.privacy.pseudonyms.pseudonymiser import Pseudonymiser, pseudonymise
 
 from . import pseudonyms as p
 

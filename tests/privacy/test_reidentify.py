@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from aequo.errors import InputError, KeyProblem, LedgerError, Refused, UnreadableData
 from aequo.ledger.keys import KeyRing
-from aequo.privacy.fields import Field, fields_of
-from aequo.privacy.normal import is_missing, normal
-from aequo.privacy.pseudonymise_renewal import Renewer
-from aequo.privacy.pseudonymiser import Pseudonymiser
-from aequo.privacy.reidentification import reidentify
-from aequo.privacy.vault import Found, Vault
+from aequo.privacy.pseudonyms.fields import Field, fields_of
+from aequo.privacy.pseudonyms.normal import is_missing, normal
+from aequo.privacy.pseudonyms.pseudonymiser import Pseudonymiser
+from aequo.privacy.pseudonyms.reidentification import reidentify
+from aequo.privacy.pseudonyms.renewal import Renewer
+from aequo.privacy.pseudonyms.vault import Found, Vault
 
 from . import pseudonyms as p
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from aequo.core.finding import Status
 from aequo.errors import InputError, UnknownColumn
-from aequo.privacy.release import check_release
-from aequo.privacy.release_result import ReleaseCheck
+from aequo.privacy.releases.check import check_release
+from aequo.privacy.releases.result import ReleaseCheck
 
 from . import releases as r
 

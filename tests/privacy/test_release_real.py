@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aequo.core.finding import Status
-from aequo.privacy.release import check_release
-from aequo.privacy.release_apply import generalise
+from aequo.privacy.releases.apply import generalise
+from aequo.privacy.releases.check import check_release
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aequo.privacy.minimise import minimize
-from aequo.privacy.release import check_release
-from aequo.privacy.release_apply import generalise
-from aequo.privacy.release_rules import Bins, Drop, GeneralisationPlan, Keep, Merge, Period, Prefix
+from aequo.privacy.minimisation.minimise import minimize
+from aequo.privacy.releases.apply import generalise
+from aequo.privacy.releases.check import check_release
+from aequo.privacy.releases.rules import Bins, Drop, GeneralisationPlan, Keep, Merge, Period, Prefix
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aequo.errors import InputError, UnknownColumn
-from aequo.privacy.release import check_release
-from aequo.privacy.release_apply import generalise
-from aequo.privacy.release_classes import classes_of, table_of
-from aequo.privacy.release_hierarchy import hierarchy
-from aequo.privacy.release_rules import Bins, Drop, GeneralisationPlan, Keep, Merge, Period, Prefix, Rule, rule_of
-from aequo.privacy.release_search import Goal, suggestions
+from aequo.privacy.releases.apply import generalise
+from aequo.privacy.releases.check import check_release
+from aequo.privacy.releases.classes import classes_of, table_of
+from aequo.privacy.releases.hierarchy import hierarchy
+from aequo.privacy.releases.rules import Bins, Drop, GeneralisationPlan, Keep, Merge, Period, Prefix, Rule, rule_of
+from aequo.privacy.releases.search import Goal, suggestions
 
 from . import releases as r
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aequo.core.policy import Policy
 from aequo.errors import InputError, KeyProblem, LedgerError
 from aequo.ledger import Ledger
-from aequo.privacy.retention import RETENTION_DAYS, expire, hold, release
+from aequo.privacy.erasure.retention import RETENTION_DAYS, expire, hold, lift_hold
 
 from .erasing import durable, new_ledger, raw
 
@@ -112,7 +112,7 @@ def test_holds_keep_and_their_end_lets_go(ledger: Ledger, monkeypatch: pytest.Mo
     done = expire(ledger, now=later)
     assert (done.people, done.held) == (0, 1)
     assert states(ledger) == {0: "open"}
-    release("person-1", ledger=ledger, reason="closed")
+    lift_hold("person-1", ledger=ledger, reason="closed")
     assert expire(ledger, now=later).people == 1
     assert states(ledger) == {0: "erased"}
 

@@ -21,7 +21,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from aequo.core.finding import Status
 from aequo.errors import InputError, UnknownColumn
-from aequo.privacy.suggest import suggest_minimal
+from aequo.privacy.minimisation.suggest import suggest_minimal
 
 Columns = dict[str, Any]
 
@@ -294,7 +294,7 @@ def test_a_model_that_reads_the_columns_itself_gets_them_as_they_are(kind: Any) 
 
 
 def test_shuffled_columns_of_a_frame_are_shuffled() -> None:
-    from aequo.privacy.suggest_models import Frame
+    from aequo.privacy.minimisation.models import Frame
 
     rows, order = np.array([4, 2, 0]), np.array([2, 0, 1])
     for kind in (pd.DataFrame, pl.DataFrame):

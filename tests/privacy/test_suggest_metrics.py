@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from aequo.privacy.suggest_metrics import METRICS, Output, corrected_interval, metric_of
+from aequo.privacy.minimisation.metrics import METRICS, Output, corrected_interval, metric_of
 
 Arrays = tuple[np.ndarray, Output]
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from aequo.errors import InputError
 from aequo.ledger.keys import KeyRing
-from aequo.privacy import names
-from aequo.privacy.coder import Coder, Shift
-from aequo.privacy.fields import Field
-from aequo.privacy.mac import collision_probability
-from aequo.privacy.normal import normal, phone_digits
-from aequo.privacy.patterns import is_email
-from aequo.privacy.surrogates import SIZES, moved
+from aequo.privacy.pseudonyms import names
+from aequo.privacy.pseudonyms.coder import Coder, Shift
+from aequo.privacy.pseudonyms.fields import Field
+from aequo.privacy.pseudonyms.mac import collision_probability
+from aequo.privacy.pseudonyms.normal import normal, phone_digits
+from aequo.privacy.pseudonyms.patterns import is_email
+from aequo.privacy.pseudonyms.surrogates import SIZES, moved
 
 RING = KeyRing({1: bytes(32)})
 DIGITS = st.text("0123456789", min_size=1, max_size=12)

@@ -12,7 +12,7 @@ import pytest
 
 from aequo.errors import InputError, Refused
 from aequo.ledger.keys import KeyRing
-from aequo.privacy.pseudonymiser import Pseudonymiser
+from aequo.privacy.pseudonyms.pseudonymiser import Pseudonymiser
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -16,7 +16,7 @@ from aequo.errors import InputError, OutputError
 if TYPE_CHECKING:
     from aequo.core.policy import Policy
     from aequo.ledger import Ledger
-    from aequo.privacy.erase_receipt import ErasureReceipt, Outcome
+    from aequo.privacy.erasure.receipt import ErasureReceipt, Outcome
 
 __all__ = [
     "PolicyOption",
@@ -68,7 +68,7 @@ def erase(
 
     Exit codes: 0 erased, 1 something was not reached, 2 wrong usage, or refused: a legal hold.
     """  # noqa: D301 - \b keeps the lines of an example apart
-    from aequo.privacy.erase import erase as run
+    from aequo.privacy.erasure.erase import erase as run
 
     if out is not None and dry_run:
         raise InputError("--out writes a receipt, and a dry run has none: leave out one of the two.")
@@ -184,7 +184,7 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
 
 def _deliver(receipt: ErasureReceipt, *, out: str | None, json: bool) -> None:
     if out is not None:
-        from aequo.privacy.export import write_private
+        from aequo.privacy.erasure.export import write_private
 
         try:
             write_private(out, receipt.to_text())

@@ -12,8 +12,8 @@ from aequo.cli.console import print_json, print_result, say, waiting
 from aequo.errors import InputError
 
 if TYPE_CHECKING:
-    from aequo.privacy.minimise import Minimised
-    from aequo.privacy.suggest_result import Loss, MinimalColumns, Step
+    from aequo.privacy.minimisation.minimise import Minimised
+    from aequo.privacy.minimisation.result import Loss, MinimalColumns, Step
 
 __all__ = ["minimize"]
 
@@ -109,8 +109,8 @@ def _print(result: Any, *, json: bool, text: str) -> None:
 
 def _kept(file: str, out: str, required: Sequence[str], *, encoding: str, force: bool) -> Minimised[Path]:
     from aequo.cli.options import names
-    from aequo.privacy.minimise_file import minimise_file
-    from aequo.privacy.pseudonymise_files import csv_columns, file_format, must_be_file
+    from aequo.privacy.minimisation.file import minimise_file
+    from aequo.privacy.pseudonyms.files import csv_columns, file_format, must_be_file
 
     path = Path(file).expanduser()
     must_be_file(path)
@@ -140,7 +140,7 @@ def _found(
     rules = find_policy(policy)
     with waiting(f"Reading {Path(file).name} and trying columns"):
         from aequo.core.table import Table
-        from aequo.privacy.suggest import suggest_minimal
+        from aequo.privacy.minimisation.suggest import suggest_minimal
 
         texts = tuple(dict.fromkeys((*rules.data.missing, *(missing or ()))))
         table = Table.of(file, missing=texts, encoding=encoding)

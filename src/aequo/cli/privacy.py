@@ -12,7 +12,7 @@ from aequo.cli.console import print_json, print_result, say, waiting
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aequo.privacy.release_result import ReleaseCheck
+    from aequo.privacy.releases.result import ReleaseCheck
 
 __all__ = ["app", "check"]
 
@@ -91,7 +91,7 @@ def check(
     rules = find_policy(policy)
     with waiting(f"Counting {Path(file).name}"):
         from aequo.core.table import Table
-        from aequo.privacy.release import check_release
+        from aequo.privacy.releases.check import check_release
 
         texts = tuple(dict.fromkeys((*rules.data.missing, *(missing or ()))))
         table = Table.of(file, missing=texts, encoding=encoding)

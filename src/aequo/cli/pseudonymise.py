@@ -17,8 +17,8 @@ from aequo.errors import InputError, KeyProblem
 
 if TYPE_CHECKING:
     from aequo.ledger.keys import KeyRing
-    from aequo.privacy.fields import Kind
-    from aequo.privacy.pseudonymise_report import PseudonymReport
+    from aequo.privacy.pseudonyms.fields import Kind
+    from aequo.privacy.pseudonyms.report import PseudonymReport
 
 __all__ = ["pseudonymise"]
 
@@ -97,7 +97,7 @@ def pseudonymise(
 
     rules = find_policy(policy).privacy
     with _key(key, new_key) as ring:
-        from aequo.privacy.pseudonymiser import Pseudonymiser
+        from aequo.privacy.pseudonyms.pseudonymiser import Pseudonymiser
 
         hide = Pseudonymiser(
             ring,
@@ -126,7 +126,7 @@ def pseudonymise(
 def _key(source: str | None, new: str | None) -> Iterator[KeyRing]:
     """Give the key ring; a new one is removed again if what it was made for fails."""
     from aequo.ledger.keys import KeyRing
-    from aequo.privacy.mac import ring_of
+    from aequo.privacy.pseudonyms.mac import ring_of
 
     if new is not None:
         if source is not None:
@@ -152,7 +152,7 @@ def _fields(given: Sequence[str] | None, file: str, encoding: str) -> dict[str, 
     if not given:
         return None
     from aequo.cli.options import names
-    from aequo.privacy.fields import KINDS
+    from aequo.privacy.pseudonyms.fields import KINDS
 
     columns = _columns(file, encoding)
     found: dict[str, Kind | None] = {}
@@ -169,7 +169,7 @@ def _fields(given: Sequence[str] | None, file: str, encoding: str) -> dict[str, 
 
 
 def _columns(file: str, encoding: str) -> list[str]:
-    from aequo.privacy.pseudonymise_files import csv_columns, file_format, must_be_file
+    from aequo.privacy.pseudonyms.files import csv_columns, file_format, must_be_file
 
     path = Path(file).expanduser()
     must_be_file(path)
@@ -177,7 +177,7 @@ def _columns(file: str, encoding: str) -> list[str]:
     if kind == "csv":
         return csv_columns(path, encoding)
     if kind == "parquet":
-        from aequo.privacy.pseudonymise_parquet import parquet_columns
+        from aequo.privacy.pseudonyms.parquet import parquet_columns
 
         return list(parquet_columns(path))
     return []

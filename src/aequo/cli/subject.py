@@ -57,7 +57,7 @@ def export(
 
     Exit codes: 0 all stores were read, 1 one could not be, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of an example apart
-    from aequo.privacy.export import export as run
+    from aequo.privacy.erasure.export import export as run
 
     person, rules, book = opened(subject, ledger=ledger, key=key, policy=policy)
     with book, waiting("Reading"):
@@ -88,7 +88,7 @@ def hold(
 
     Exit codes: 0 held, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of an example apart
-    from aequo.privacy.retention import hold as run
+    from aequo.privacy.erasure.retention import hold as run
 
     person, _, book = opened(subject, ledger=ledger, key=key, policy=None)
     with book:
@@ -116,7 +116,7 @@ def release(
 
     Exit codes: 0 lifted, 2 wrong usage, or no such hold.
     """  # noqa: D301 - \b keeps the lines of an example apart
-    from aequo.privacy.retention import release as run
+    from aequo.privacy.erasure.retention import lift_hold as run
 
     person, _, book = opened(subject, ledger=ledger, key=key, policy=None)
     with book:
@@ -142,8 +142,8 @@ def receipts(
 
     Exit codes: 0 shown, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of an example apart
-    from aequo.privacy.erase import past_receipts
-    from aequo.privacy.export import write_private
+    from aequo.privacy.erasure.erase import past_receipts
+    from aequo.privacy.erasure.export import write_private
 
     person, _, book = opened(subject, ledger=ledger, key=key, policy=None)
     with book:
@@ -182,7 +182,7 @@ def check_receipt(
 
     Exit codes: 0 it is sound, 1 it is not what the ledger said, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of an example apart
-    from aequo.privacy.erase_receipt import check_receipt as run
+    from aequo.privacy.erasure.receipt import check_receipt as run
 
     text = read_text(receipt, "receipt")
     if vkey is None:
@@ -228,7 +228,7 @@ def expire(
 
     Exit codes: 0 done, 1 something was not reached, 2 wrong usage.
     """  # noqa: D301 - \b keeps the lines of an example apart
-    from aequo.privacy.retention import expire as run
+    from aequo.privacy.erasure.retention import expire as run
 
     rules = read_policy(policy)
     kept = rules.ledger.retention_days if days is None else days

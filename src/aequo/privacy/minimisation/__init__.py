@@ -1,0 +1,1 @@
+"""Minimisation: only the fields that are required, and evidence for which a model needs."""

@@ -1,0 +1,1 @@
+"""Releases: how well people are hidden in data that are given away, and plans that hide them better."""
