@@ -29,11 +29,12 @@ from aequo.ledger.entry import (
 from aequo.ledger.events import Part, decision_part, event_part, follow_up_part, named, short_value
 from aequo.ledger.group import Group, Waiting
 from aequo.ledger.keys import KeySource, MasterKey, load_key, unwrap_secret, wrap_secret
-from aequo.ledger.note import Checkpoint, read_vkey, sign_note
+from aequo.ledger.note import read_vkey
 from aequo.ledger.people import DataKey, People, person_context, plain_subject
 from aequo.ledger.places import create_ledger, ledger_exists, open_store, secret_context
 from aequo.ledger.reading import Chosen, read_entries
-from aequo.ledger.store import Changed, PersonKey, Sign, Store
+from aequo.ledger.signing import Signer
+from aequo.ledger.store import Changed, PersonKey, Store
 from aequo.ledger.tree import Subtrees, leaf_hash
 
 if TYPE_CHECKING:
@@ -46,13 +47,6 @@ _SECRETS = ("digest", "sign", "subject")
 _TRIES = 5
 _RESTLESS = "the person's key kept changing, as in an erasure under way; nothing was recorded."
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def _signer(name: str, key: Ed25519PrivateKey) -> Sign:
-    def sign(size: int, root: bytes) -> str:
-        return sign_note(Checkpoint(origin=name, size=size, root=root).to_text(), name, key)
-
-    return sign
 
 
 class Ledger:
@@ -84,7 +78,7 @@ class Ledger:
         self._group, self._pid = Group(self._commit), os.getpid()
         self.url = url
         self._people: People | None = None
-        self._signer: Sign | None = None
+        self._signer: Signer | None = None
         if key is not None:
             self._unlock(key)
 
@@ -192,7 +186,7 @@ class Ledger:
             raise Tampered("the public key in the ledger is not that of its signing key.")
         self._digest_key, self._subject_key = plain["digest"], plain["subject"]
         self._signing_key = signing
-        self._signer = _signer(self.origin, signing)
+        self._signer = Signer(self._store, self.origin, signing)
         self._people = People(self._store, master)
 
     def _secret(self, master: MasterKey, name: str) -> bytes:
