@@ -28,6 +28,12 @@ PYTHON = {
         "Each metric and each check of the data, with its formula and source.",
         ["aequo.fairness"],
     ),
+    "ledger.md": ("The ledger", "A log of decisions: append, read, prove, verify, export.", ["aequo.ledger"]),
+    "privacy.md": (
+        "Privacy",
+        "Pseudonyms, minimisation, releases and erasure.",
+        ["aequo.privacy"],
+    ),
     "testing.md": ("In tests", "The gate as a test.", ["aequo.testing"]),
     "errors.md": ("Errors", "Every error that aequo raises on purpose.", ["aequo.errors"]),
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aequo.core.finding import Evidence, Finding, Status
     from aequo.core.policy import Policy
     from aequo.core.table import Table
+    from aequo.flows.activity import report_activity
     from aequo.flows.assess import assess
     from aequo.flows.example import loan_applications
     from aequo.flows.gate import gate
@@ -34,6 +35,7 @@ _HOMES = {
     "assess": "aequo.flows.assess",
     "gate": "aequo.flows.gate",
     "loan_applications": "aequo.flows.example",
+    "report_activity": "aequo.flows.activity",
 }
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "assess",
     "gate",
     "loan_applications",
+    "report_activity",
 ]
 
 

@@ -59,7 +59,7 @@ def test_the_reference_has_every_public_name_option_key_check_and_exit_code() ->
 
     text = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs" / "reference").glob("*.md"))
     names = [f"aequo.{n}" for n in aequo.__all__ if n != "__version__"]
-    for module in ("aequo.fairness", "aequo.errors", "aequo.testing", "aequo.report.result"):
+    for module in ("aequo.fairness", "aequo.ledger", "aequo.privacy", "aequo.errors", "aequo.testing", "aequo.report.result"):
         names += [f"{module}.{n}" for n in importlib.import_module(module).__all__ if n != "CHECKS"]
     keys = [f"`{key}`" for section in aequo.Policy().to_dict().values() if isinstance(section, dict) for key in section]
     missing = [n for n in names if f"`{n}`" not in text]
@@ -76,10 +76,14 @@ def _rows() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("guide", "ours", "line"), _rows(), ids=[r[0] for r in _rows()])
-def test_every_row_of_the_guide_map_runs(guide: str, ours: str, line: str) -> None:
+def test_every_row_of_the_guide_map_runs(guide: str, ours: str, line: str, tmp_path: Path) -> None:
     y, d, g = [1, 0, 1, 1, 0, 0] * 20, [1, 0, 0, 1, 1, 0] * 20, ["a", "a", "a", "b", "b", "b"] * 20
     data = {"y": y, "d": d, "g": g, "x": [1, 2, 3] * 40}
-    value = eval(line, {"aequo": aequo, "y": y, "d": d, "g": g, "data": data})
+    key = bytes(range(32))
+    with aequo.Ledger.open(f"sqlite:///{tmp_path}/ledger.db", key=key) as ledger:
+        ledger.log_decision(input={"x": 1}, output=1, model_version="v1", subject="person-1")
+        names = {"aequo": aequo, "y": y, "d": d, "g": g, "data": data, "ledger": ledger, "key": key}
+        value = eval(line, names)
     assert value is not None
     name = f"{ours if ours != 'the same' else guide.rsplit('.', maxsplit=1)[-1]}"
     assert name.rsplit(".", maxsplit=1)[-1] in line, f"the line does not use {name}"
