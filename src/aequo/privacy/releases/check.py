@@ -14,7 +14,7 @@ from aequo.core.finding import Evidence, overall
 from aequo.core.table import Table
 from aequo.errors import InputError, UnknownColumn, did_you_mean
 from aequo.privacy.pseudonyms.personal import PersonalColumn, sample_of
-from aequo.privacy.releases.classes import Classes, Held, classes_of, table_of
+from aequo.privacy.releases.classes import Classes, Held, classes_of, table_of, texts_of
 from aequo.privacy.releases.findings import Diversity, Judge, Limits, many
 from aequo.privacy.releases.measures import (
     Taxonomy,
@@ -60,7 +60,7 @@ def check_release(
     ----------
     data : path, frame, columns or records
         What `aequo.Table` takes, or a list of dicts. Rows are counted once where they are; a file may be larger than
-        memory, which has to hold some 150 bytes for each combination of values that occurs.
+        memory, which has to hold some 200 bytes for each combination of values that occurs.
     quasi : str or sequence of str
         Quasi-identifiers: columns that somebody else may know of a person, such as age, postcode, sex. Rows that agree
         in all of them are an equivalence class.
@@ -144,6 +144,7 @@ def check_release(
     _usable(by, private)
     _possible(limits, most_suppressed)
     table = table_of(data, missing=missing, encoding=encoding)
+    missing = texts_of(table, missing)
     classes = classes_of(table, by, private, missing=missing)
     trees = _trees(classes, taxonomies or {})
     ordered = frozenset(
@@ -182,7 +183,7 @@ def check_release(
         sizes=tuple(zip(sizes[:_SHOWN].tolist(), often[:_SHOWN].tolist(), strict=True)),
         smallest=_smallest(classes, withheld_below),
         suggestions=plans,
-        notes=_notes(classes, found, others, withheld_below, none=suggest and not plans),
+        notes=(*_notes(classes, found, others, withheld_below, none=suggest and not plans), *_index(data)),
         source=table.source,
         version=__version__,
     )
@@ -309,3 +310,12 @@ def _notes(
     if none:
         notes.append("No plan reaches what is asked for: even all rows as one class do not.")
     return tuple(notes)
+
+
+def _index(data: Any) -> tuple[str, ...]:
+    """Say that the index of a pandas frame was not looked at, if it is more than a numbering."""
+    index = getattr(data, "index", None)
+    if type(data).__module__.partition(".")[0] != "pandas" or index is None:
+        return ()
+    plain = index.nlevels == 1 and index.name is None and index.dtype.kind in "iu"
+    return () if plain else ("The index of the frame was not looked at; it must not be released with it.",)

@@ -23,7 +23,7 @@ from aequo.errors import InputError, UnknownColumn, did_you_mean
 if TYPE_CHECKING:
     from aequo.core.frames import Frame
 
-__all__ = ["Axis", "Classes", "Held", "classes_of", "table_of"]
+__all__ = ["Axis", "Classes", "Held", "classes_of", "table_of", "texts_of"]
 
 Small = NDArray[np.int32]
 
@@ -168,6 +168,11 @@ def table_of(data: Any, *, missing: Sequence[str] = ("",), encoding: str = "utf-
         names = list(dict.fromkeys(str(key) for row in data for key in row))
         data = {name: [row.get(name) for row in data] for name in names}
     return Table.of(data, missing=missing, encoding=encoding)
+
+
+def texts_of(table: Table, missing: Sequence[str]) -> tuple[str, ...]:
+    """Return the texts that mean "missing": those that are given, and those that the table was made with."""
+    return tuple(dict.fromkeys((*missing, *table._missing)))
 
 
 def classes_of(table: Table, quasi: Sequence[str], sensitive: Sequence[str], *, missing: Collection[str]) -> Classes:
