@@ -156,6 +156,16 @@ def test_a_ledger_that_lacks_an_entry_is_not_exported(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("body", [b"", b"junk", b'{"a":\n1}', b"{", "text"])
+def test_bytes_that_would_not_be_a_line_of_a_bundle_are_not_exported(tmp_path: Path, body: object) -> None:
+    with make(tmp_path, 9) as ledger:
+        change(tmp_path / "x.db", "UPDATE entries SET body = ? WHERE id = 5", body)
+        for chosen in (None, [4]):
+            with pytest.raises(Tampered, match="entry 4 is no entry any more"):
+                write_bundle(ledger, tmp_path / "x", chosen)
+    assert not (tmp_path / "x").exists()
+
+
 # -- no byte can be another ---------------------------------------------------------------------------------------
 
 

@@ -160,7 +160,9 @@ def test_a_spoilt_export_is_refused_with_the_reason(
 def test_an_entry_edited_in_the_database_is_refused_in_the_export(run: Run, tmp_path: Path) -> None:
     with make(tmp_path, 30) as ledger:
         ledger.checkpoint()
-        change(tmp_path / "x.db", "UPDATE entries SET body = replace(body, 'review', 'refuse') WHERE id = 4")
+        change(
+            tmp_path / "x.db", "UPDATE entries SET body = CAST(replace(body, 'review', 'refuse') AS BLOB) WHERE id = 4"
+        )
         write_bundle(ledger, tmp_path / "x")
         done = run(tmp_path / "x", ledger.vkey)
     assert done.returncode == 1 and "do not lead to the signed root" in done.stdout

@@ -250,6 +250,8 @@ def _bodies(ledger: Ledger, start: int, stop: int) -> Iterator[bytes]:
         if [row.position for row in rows] != list(range(first, last)):
             raise Tampered(f"of the entries {first} to {last - 1} one is missing; `aequo ledger verify` says more.")
         for row in rows:
+            if row.body[:1] != b"{" or row.body[-1:] != b"}" or b"\n" in row.body:
+                raise Tampered(f"entry {row.position} is no entry any more; `aequo ledger verify` says more.")
             yield row.body
 
 
