@@ -235,7 +235,7 @@ def test_copies_of_a_row_are_never_learned_from_and_judged_on() -> None:
 
 
 def test_any_estimator_pipeline_class_or_function_will_do() -> None:
-    data = without(people(900, noise=1), "z")
+    data = without(people(500, noise=1), "z")
     asked: list[tuple[str, ...]] = []
 
     def made(columns: tuple[str, ...]) -> Any:
@@ -249,7 +249,7 @@ def test_any_estimator_pipeline_class_or_function_will_do() -> None:
         made,
         RidgeClassifier(),
     ):
-        found = suggest_minimal(model, data, "y", tolerance=0.05, repeats=1)
+        found = suggest_minimal(model, data, "y", tolerance=0.08, repeats=1)
         assert "noise0" in found.dropped
     assert ("a", "b", "town", "noise0") in asked and ("a", "b", "town") in asked
     assert found.model == "RidgeClassifier"
@@ -385,5 +385,6 @@ def test_adult_needs_half_of_its_columns_and_neither_race_nor_sex(data_file: Cal
 
 
 def test_german_credit_is_too_small_to_tell_to_one_point(german: pd.DataFrame) -> None:
-    found = suggest_minimal(HistGradientBoostingClassifier(max_iter=30), german, "credit", metric="auc", repeats=1)
+    few = german[["status", "month", "credit_history", "credit_amount", "savings", "age", "credit"]]
+    found = suggest_minimal(HistGradientBoostingClassifier(max_iter=30), few, "credit", metric="auc", repeats=1)
     assert found.verdict is Status.UNKNOWN
