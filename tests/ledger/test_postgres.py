@@ -292,9 +292,9 @@ def every_change(store: Store, number: int) -> list[Callable[[], Any]]:
     return [
         lambda: store.commit(sealed(key), [key], signed),
         lambda: store.keep_checkpoint(number, "x"),
-        lambda: store.hold(key.subject, 1),
         lambda: store.rewrap({}, [key._replace(wrapped=b"anew")]),
         lambda: store.destroy([key.subject], 5),
+        lambda: store.hold(key.subject, 1),
         store.scrub,
         lambda: store.sequence(signed),
         lambda: store.rows(0, 9),
