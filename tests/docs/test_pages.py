@@ -59,7 +59,14 @@ def test_the_reference_has_every_public_name_option_key_check_and_exit_code() ->
 
     text = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs" / "reference").glob("*.md"))
     names = [f"aequo.{n}" for n in aequo.__all__ if n != "__version__"]
-    for module in ("aequo.fairness", "aequo.ledger", "aequo.privacy", "aequo.errors", "aequo.testing", "aequo.report.result"):
+    for module in (
+        "aequo.fairness",
+        "aequo.ledger",
+        "aequo.privacy",
+        "aequo.errors",
+        "aequo.testing",
+        "aequo.report.result",
+    ):
         names += [f"{module}.{n}" for n in importlib.import_module(module).__all__ if n != "CHECKS"]
     keys = [f"`{key}`" for section in aequo.Policy().to_dict().values() if isinstance(section, dict) for key in section]
     missing = [n for n in names if f"`{n}`" not in text]

@@ -90,8 +90,8 @@ def minimize(data: Data, *, required: Sequence[str] | str) -> Minimised[Data]:
 
     Examples
     --------
-    >>> small = minimize({"name": "Ada", "age": 36, "address": {"street": "1 A St", "city": "X"}},
-    ...                  required=["age", "address.city"])
+    >>> ada = {"name": "Ada", "age": 36, "address": {"street": "1 A St", "city": "X"}}
+    >>> small = minimize(ada, required=["age", "address.city"])
     >>> small.data, small.dropped
     ({'age': 36, 'address': {'city': 'X'}}, ('name', 'address.street'))
     >>> minimize({"age": 36, "income": 1}, required=["incom"])
