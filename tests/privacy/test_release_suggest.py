@@ -151,11 +151,17 @@ def test_columns_keep_their_types_where_no_rule_changes_them() -> None:
 # -- what is promised
 
 
-@given(r.releases(least=4), st.integers(2, 4), st.sampled_from([None, 2]), st.sampled_from([None, 0.5]))
+@given(
+    r.releases(least=4),
+    st.integers(2, 4),
+    st.sampled_from([None, 2]),
+    st.sampled_from([None, 0.5]),
+    st.sampled_from(["distinct", "entropy", "recursive"]),
+)
 def test_a_plan_reaches_what_it_promises_when_the_rows_are_counted_again(
-    columns: r.Columns, k: int, least: int | None, t: float | None
+    columns: r.Columns, k: int, least: int | None, t: float | None, form: Any
 ) -> None:
-    ask: dict[str, Any] = {"sensitive": ["ill", "pay"], "k": k, "l": least, "t": t}
+    ask: dict[str, Any] = {"sensitive": ["ill", "pay"], "k": k, "l": least, "t": t, "diversity": form}
     got = check_release(columns, quasi=QUASI, suggest=True, most_suppressed=0.3, **ask)
     for one in got.suggestions:
         released = generalise(columns, one.plan)

@@ -98,12 +98,16 @@ def _replaced(column: str, values: Any, rule: Rule | None, missing: Collection[s
     """Return a code for each row and what each code stands for, after the rule."""
     codes, distinct = factorise(column, as_column(column, values))
     texts = [level(v, missing=missing) for v in distinct]
-    try:
-        labels = texts if rule is None else [rule.of(t) for t in texts]
-    except ValueError:
-        raise _unfit(column, rule) from None  # type: ignore[arg-type] # without a rule nothing is raised
+    labels = texts if rule is None else _ruled(column, texts, rule)
     order = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     return np.array([order[label] for label in labels], dtype=np.int64)[codes], list(order)
+
+
+def _ruled(column: str, texts: Sequence[Level], rule: Rule) -> list[Level]:
+    try:
+        return [rule.of(text) for text in texts]
+    except ValueError:
+        raise _unfit(column, rule) from None
 
 
 def _columns(

@@ -15,8 +15,9 @@ from aequo.core.table import Table
 from aequo.errors import InputError, UnknownColumn, did_you_mean
 from aequo.privacy.pseudonyms.personal import PersonalColumn, sample_of
 from aequo.privacy.releases.classes import Classes, Held, classes_of, table_of, texts_of
-from aequo.privacy.releases.findings import Diversity, Judge, Limits, many
+from aequo.privacy.releases.findings import Judge, Limits, many
 from aequo.privacy.releases.measures import (
+    Diversity,
     Taxonomy,
     distinct_values,
     effective_values,
@@ -150,7 +151,7 @@ def check_release(
     ordered = frozenset(
         h.axis.name for h in classes.held if h.axis.kind in ("number", "date") and h.axis.name not in trees
     )
-    goal = Goal(k=k, diversity=l, closeness=t, taxonomies=trees, ordered=ordered)
+    goal = Goal(k=k, diversity=l, closeness=t, form=diversity, c=c, taxonomies=trees, ordered=ordered)
     found = tuple(_sensitive(held, classes, goal, limits) for held in classes.held)
     judge = Judge(
         classes=classes,

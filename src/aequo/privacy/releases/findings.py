@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from aequo.core.finding import Evidence, Finding, Status
 from aequo.privacy.pseudonyms.personal import PersonalColumn
 from aequo.privacy.releases.classes import Classes
+from aequo.privacy.releases.measures import Diversity
 from aequo.privacy.releases.result import Sensitive
 
-__all__ = ["Diversity", "Judge", "Limits", "many"]
-
-Diversity = Literal["distinct", "entropy", "recursive"]
-"""Which form of l-diversity decides."""
+__all__ = ["Judge", "Limits", "many"]
 
 _CHECKS: Mapping[Diversity, str] = {
     "distinct": "l-diversity",

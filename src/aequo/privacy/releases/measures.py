@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,20 @@ from aequo.core.counts import Floats, Ints
 from aequo.errors import InputError
 from aequo.privacy.releases.classes import Held
 
-__all__ = ["Taxonomy", "closeness", "distinct_values", "effective_values", "known_only", "recursive_ratio", "tree_of"]
+__all__ = [
+    "Diversity",
+    "Taxonomy",
+    "closeness",
+    "distinct_values",
+    "effective_values",
+    "known_only",
+    "recursive_ratio",
+    "tree_of",
+]
+
+
+Diversity = Literal["distinct", "entropy", "recursive"]
+"""A form of l-diversity."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

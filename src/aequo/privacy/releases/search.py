@@ -18,9 +18,17 @@ from numpy.typing import NDArray
 from aequo.core.counts import Floats, Ints
 from aequo.core.levels import Level, sort_levels
 from aequo.errors import InputError, UnknownColumn, did_you_mean
-from aequo.privacy.releases.classes import Axis, Classes
+from aequo.privacy.releases.classes import Axis, Classes, Held
 from aequo.privacy.releases.hierarchy import hierarchy
-from aequo.privacy.releases.measures import Taxonomy, closeness, distinct_values, known_only
+from aequo.privacy.releases.measures import (
+    Diversity,
+    Taxonomy,
+    closeness,
+    distinct_values,
+    effective_values,
+    known_only,
+    recursive_ratio,
+)
 from aequo.privacy.releases.rules import Bins, Drop, GeneralisationPlan, Rule
 
 __all__ = ["Goal", "Suggestion", "suggestions"]
@@ -40,7 +48,11 @@ class Goal:
     k : int
         Rows in every class.
     diversity : int or None
-        Different sensitive values in every class.
+        The l of l-diversity.
+    form : {"distinct", "entropy", "recursive"}
+        Of l-diversity.
+    c : float
+        Of recursive (c, l)-diversity.
     closeness : float or None
         Largest distance of a class's sensitive values from those of all rows.
     taxonomies : mapping of str to Taxonomy
@@ -52,6 +64,8 @@ class Goal:
     k: int
     diversity: int | None
     closeness: float | None
+    form: Diversity = "distinct"
+    c: float = 3.0
     taxonomies: Mapping[str, Taxonomy]
     ordered: frozenset[str]
 
@@ -61,13 +75,21 @@ class Goal:
         for held in classes.held:
             known = known_only(held)
             if self.diversity is not None:
-                found = distinct_values(known, len(classes.n))
-                bad |= (found < self.diversity) & (found > 0)
+                bad |= self._alike(known, len(classes.n), self.diversity)
             if self.closeness is not None:
                 bad |= np.nan_to_num(self.distance(known, len(classes.n))) > self.closeness + 1e-12
         return bad
 
-    def distance(self, known: Any, classes: int) -> Floats:
+    def _alike(self, known: Held, classes: int, least: int) -> NDArray[np.bool_]:
+        """Return which classes are not diverse enough; one without any value tells nothing."""
+        if self.form == "entropy":
+            return effective_values(known, classes) < least - 1e-9
+        if self.form == "recursive":
+            return recursive_ratio(known, classes, least) >= self.c
+        found = distinct_values(known, classes)
+        return (found < least) & (found > 0)
+
+    def distance(self, known: Held, classes: int) -> Floats:
         """Return the Earth Mover's distance of each class for one sensitive column."""
         name = known.axis.name
         return closeness(known, classes, ordered=name in self.ordered, taxonomy=self.taxonomies.get(name))
