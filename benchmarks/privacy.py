@@ -64,14 +64,16 @@ def true_loss(weak: float, dropped: tuple[str, ...], train: int) -> float:
     return float(np.mean(lost))
 
 
-def minimal(trials: int, rows: tuple[int, ...] = (1000, 3000, 9000)) -> int:
+def minimal(
+    trials: int, rows: tuple[int, ...] = (1000, 3000, 9000), levels: tuple[float, ...] = (0.25, 0.45, 0.6)
+) -> int:
     from aequo.privacy.minimisation.suggest import suggest_minimal
 
     print("| rows | weak column costs | interval holds it | too much is left out | all noise is left out |")
     print("|--:|--:|--:|--:|--:|")
     worst = 0.0
     for n in rows:
-        for weak in (0.25, 0.45, 0.6):
+        for weak in levels:
             costs = true_loss(weak, ("weak",), n * 2 // 3)
             held = wrong = power = 0
             for trial in range(trials):
