@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import os
@@ -332,3 +333,15 @@ for name in ("a.csv", "a.jsonl", "a.parquet"):
     assert [(a, int(b), *c) for a, b, *c in expected] == got, name
 """
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_line_break_in_a_value_breaks_no_row(tmp_path: Path, newline: str) -> None:
+    notes = ["a\rb", "a\nb", "a\r\nb", "plain"]
+    lines = ["email,note", *(f'u{i}@example.org,"{note}"' for i, note in enumerate(notes))]
+    (tmp_path / "a.csv").write_bytes((newline.join(lines) + newline).encode())
+    pseudonymise(tmp_path / "a.csv", ["email"], key=bytes(32), out=tmp_path / "b.csv", unknown="ignore")
+    with (tmp_path / "b.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert [row[1] for row in rows] == ["note", *notes]
+    assert all(row[0].startswith("p1_") for row in rows[1:])

@@ -18,6 +18,7 @@ from typing import Any, Literal, TextIO
 import msgspec
 
 from aequo.errors import InputError, UnreadableData, did_you_mean
+from aequo.privacy.csv_lines import csv_writer
 from aequo.privacy.minimisation.minimise import Minimised, absent, pruned, wanted
 from aequo.privacy.pseudonyms.files import file_format, must_be_file, whole
 
@@ -140,23 +141,13 @@ def _csv(here: Path, place: Path, packed: bool, names: tuple[str, ...], encoding
         if not any(header):
             raise UnreadableData(f"{here.name}: the first line is blank; expected the names of the columns.")
         positions = _positions(header, names, here.name, seen)
-        writer = csv.writer(out if first.endswith("\r\n") else _Unix(out), delimiter=delimiter, lineterminator="\r\n")
+        writer = csv_writer(out, delimiter=delimiter, newline="\r\n" if first.endswith("\r\n") else "\n")
         writer.writerow([header[i] for i in positions])
         count = 0
         for row in rows:
             writer.writerow([row[i] for i in positions])
             count += 1
         return count
-
-
-class _Unix:
-    """Ends lines with a line feed alone. Told to do so, `csv` would forget to quote a carriage return in a value."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-
-    def write(self, row: str) -> int:
-        return self._out.write(row[:-2] + "\n")
 
 
 def _csv_rows(lines: Iterator[str], delimiter: str, path: Path) -> Iterator[list[str]]:

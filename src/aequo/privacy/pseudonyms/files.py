@@ -16,6 +16,7 @@ from typing import IO, Any
 import msgspec
 
 from aequo.errors import InputError, OutputError, UnknownColumn, UnreadableData, did_you_mean
+from aequo.privacy.csv_lines import csv_writer
 from aequo.privacy.pseudonyms.records import Rewriter
 from aequo.privacy.pseudonyms.replacing import Change, Counted, moved_values
 
@@ -238,7 +239,7 @@ def rewrite_csv(
             first = source.text.readline()
             delimiter, newline = _dialect(path, first)
             reader = csv.reader(source.text, delimiter=delimiter)
-            writer = csv.writer(sink, delimiter=delimiter, lineterminator=newline)
+            writer = csv_writer(sink, delimiter=delimiter, newline=newline)
             if first.startswith("\ufeff"):
                 sink.write("\ufeff")
             writer.writerow(names)
