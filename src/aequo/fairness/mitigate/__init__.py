@@ -1,0 +1,1 @@
+"""Remedies for unfairness, and what each costs."""

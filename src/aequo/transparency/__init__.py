@@ -1,0 +1,1 @@
+"""Explanations: what a model leaned on, and what would change its answer."""
