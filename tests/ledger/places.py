@@ -65,11 +65,11 @@ class Place:
         self.make()
         return self.open()
 
-    def make(self) -> None:
+    def make(self, note: str | None = None) -> None:
         if self.kind == "sqlite":
-            SqliteStore.create(self.path, META, SECRETS)
+            SqliteStore.create(self.path, META, SECRETS, note=note)
         else:
-            PostgresStore.create(self.url, META, SECRETS)
+            PostgresStore.create(self.url, META, SECRETS, note=note)
 
     def open(self) -> Store:
         self._open.append(open_store(self.url))

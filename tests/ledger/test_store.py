@@ -608,4 +608,13 @@ def test_what_nobody_put_there_is_a_stray(place: Place) -> None:
     assert found and all("subjects" in sentence for sentence in found)
     place.change("INSERT INTO entries(id, time, body) VALUES(5, 1, %s)" if place.kind == "postgres" else
                  "INSERT INTO entries(id, time, leaf, body) VALUES(50, 1, 'x', %s)", b"x")  # fmt: skip
+    place.change("INSERT INTO nodes(level, position, hash, low, high) VALUES(8, 5, %s, 0, 0)", bytes(32))
+    place.change("UPDATE head SET low = low - 1 WHERE low <> %s", -1)
+    told = " ".join(store.strays())
+    assert "not in the tree" in told and "rows of the table nodes" in told and "the period beside the head" in told
     assert len(store.strays()) > len(found)
+
+
+def test_a_store_is_made_with_its_first_signed_note(place: Place) -> None:
+    place.make(note="a note\n\n\u2014 x")
+    assert place.open().checkpoints() == [(0, "a note\n\n\u2014 x")]

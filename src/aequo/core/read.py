@@ -74,7 +74,8 @@ def _frame(data: Any) -> tuple[Engine, str, tuple[Path, ...]]:
     kind = f"{package}.{type(data).__name__}"
     if kind == "pyarrow.Table":
         _unique(data.column_names, "the pyarrow table")
-        return Frame(nw.from_native(_connect().from_arrow(data))), "pyarrow table", ()
+        connection = _connect()
+        return Frame(nw.from_native(connection.from_arrow(data)), keep=connection), "pyarrow table", ()
     try:
         frame = nw.from_native(data)
     except TypeError:

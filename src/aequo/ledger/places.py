@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -97,10 +97,10 @@ def create_ledger(url: str, master: MasterKey, origin: str | None) -> None:
     plain = {"digest": secrets.token_bytes(32), "sign": signing.private_bytes_raw(), "subject": secrets.token_bytes(32)}
     wrapped = {n: wrap_secret(master, p, context=secret_context(name, n)) for n, p in plain.items()}
     meta = {"format": "1", "origin": name, "vkey": vkey, "created": instant(time.time_ns() // 1000)}
-    make = _maker(url)
+    # The tree without entries is signed: a ledger without any signature is one whose signatures were removed.
+    note = sign_note(Checkpoint(origin=name, size=0, root=EMPTY).to_text(), name, signing)
     try:
-        make(meta, wrapped)
-        _sign_beginning(url, name, signing)
+        _maker(url)(meta, wrapped, note=note)
     except OutputError:
         # Another process may have made it in the same moment: then that one is opened.
         for _ in range(50):
@@ -110,21 +110,12 @@ def create_ledger(url: str, master: MasterKey, origin: str | None) -> None:
         raise
 
 
-def _sign_beginning(url: str, name: str, signing: Ed25519PrivateKey) -> None:
-    """Sign the tree without entries, so that a ledger without any signature is one whose signatures were removed."""
-    store = open_store(url)
-    try:
-        store.keep_checkpoint(0, sign_note(Checkpoint(origin=name, size=0, root=EMPTY).to_text(), name, signing))
-    finally:
-        store.close()
-
-
 def secret_context(origin: str, name: str) -> bytes:
     """Return what a wrapped secret of a ledger is bound to."""
     return f"aequo/1/secret/{name}/{origin}".encode()
 
 
-def _maker(url: str) -> Callable[[Mapping[str, str], Mapping[str, bytes]], None]:
+def _maker(url: str) -> Callable[..., None]:
     path = sqlite_path(url)
     if path is not None:
         return functools.partial(SqliteStore.create, path)

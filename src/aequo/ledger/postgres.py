@@ -71,7 +71,13 @@ SELECT
     (SELECT count(*) FROM subjects, tree WHERE idx < 0 OR idx >= tree.size),
     (SELECT count(*) FROM (SELECT s.idx, e.subject FROM sequence AS s JOIN entries AS e ON e.id = s.id
         WHERE e.subject IS NOT NULL) AS a FULL JOIN subjects AS b ON a.idx = b.idx AND a.subject = b.subject
-        WHERE a.idx IS NULL OR b.idx IS NULL)
+        WHERE a.idx IS NULL OR b.idx IS NULL),
+    (SELECT count(*) FROM nodes, tree WHERE level < 8 OR level %% 8 <> 0 OR level > 56 OR position < 0
+        OR position >= (tree.size >> least(level, 56)::int)),
+    (SELECT count(*) FROM head AS h, LATERAL (
+        SELECT coalesce(min(e.time), 0) AS low, coalesce(max(e.time), 0) AS high
+        FROM sequence AS s JOIN entries AS e ON e.id = s.id WHERE s.idx >= h.size - h.size %% 256 AND s.idx < h.size
+    ) AS l WHERE h.low <> l.low OR h.high <> l.high)
 """
 _STRAY = (
     "{} rows of the table entries are not in the tree, and are not waiting for it",
@@ -81,7 +87,10 @@ _STRAY = (
     "{} rows of the table sequence are of no entry",
     "{} rows of the table subjects are not in the tree",
     "{} rows of the tables entries and subjects name another person than the other one",
+    "{} rows of the table nodes are of no part of the tree",
+    "the period beside the head of the tree is not that of its last entries",
 )
+_KEEP = "INSERT INTO checkpoints VALUES(%s, %s) ON CONFLICT DO NOTHING"
 
 _LOCK_WAIT = "10s"
 _SETTLE = 5.0
@@ -136,8 +145,8 @@ class PostgresStore:
             link.close()
 
     @staticmethod
-    def create(url: str, meta: Mapping[str, str], secrets: Mapping[str, bytes]) -> None:
-        """Make the schema, if it is not there, and the tables in it, all or none.
+    def create(url: str, meta: Mapping[str, str], secrets: Mapping[str, bytes], *, note: str | None = None) -> None:
+        """Make the schema, if it is not there, and the tables in it with the empty tree's signed note, all or none.
 
         Raises
         ------
@@ -154,7 +163,7 @@ class PostgresStore:
         try:
             with link.connection() as db, db.transaction():
                 try:
-                    _make(db, place, meta, secrets)
+                    _make(db, place, meta, secrets, note)
                 except error_of as error:
                     reason = str(translated(place.name, error)).removesuffix("; nothing was recorded.")
                     raise OutputError(f"{reason}; no ledger was made.") from None
@@ -233,7 +242,7 @@ class PostgresStore:
 
     def keep_checkpoint(self, size: int, note: str) -> None:
         """Keep a checkpoint."""
-        self._change("INSERT INTO checkpoints VALUES(%s, %s) ON CONFLICT DO NOTHING", (size, note))
+        self._change(_KEEP, (size, note))
 
     def _change(self, query: str, values: Sequence[Any]) -> None:
         """Change something in one statement that may be repeated."""
@@ -355,7 +364,9 @@ def _require_tables(link: Link, place: Place) -> None:
         raise Tampered(f"{place.name} is none: tables of it are missing.")
 
 
-def _make(db: Connection, place: Place, meta: Mapping[str, str], secrets: Mapping[str, bytes]) -> None:
+def _make(
+    db: Connection, place: Place, meta: Mapping[str, str], secrets: Mapping[str, bytes], note: str | None
+) -> None:
     db.execute("SELECT pg_advisory_xact_lock(%s)", (place.lock,))  # two that make one are one after the other
     encoding, schemas = _one(
         db,
@@ -373,6 +384,8 @@ def _make(db: Connection, place: Place, meta: Mapping[str, str], secrets: Mappin
     with db.cursor() as cursor:
         cursor.executemany("INSERT INTO meta VALUES(%s, %s)", list(meta.items()))
         cursor.executemany("INSERT INTO secrets VALUES(%s, %s)", list(secrets.items()))
+    if note is not None:
+        db.execute(_KEEP, (0, note))
 
 
 def _vacuum(db: Connection, place: Place, table: str) -> list[str]:

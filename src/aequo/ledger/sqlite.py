@@ -71,6 +71,8 @@ _STRAY = (
     "the period beside the head of the tree is not that of its last entries",
 )
 
+_KEEP = "INSERT INTO checkpoints VALUES(?, ?) ON CONFLICT DO NOTHING"
+
 # Also what SQLite says of a table or column that is gone, and of a second row where one may be.
 _DAMAGE = (
     sqlite3.SQLITE_CORRUPT,
@@ -130,8 +132,8 @@ class SqliteStore:
             raise Tampered(f"{path.name} is no ledger: its tables are missing.")
 
     @staticmethod
-    def create(path: Path, meta: Mapping[str, str], secrets: Mapping[str, bytes]) -> None:
-        """Make the two files, each whole or not at all.
+    def create(path: Path, meta: Mapping[str, str], secrets: Mapping[str, bytes], *, note: str | None = None) -> None:
+        """Make the two files, each whole or not at all, with the signed note of the empty tree.
 
         Raises
         ------
@@ -144,8 +146,9 @@ class SqliteStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # The keys first: a ledger whose entries file is there has its keys.
-            _make(keys_path(path), _KEYS, "INSERT INTO secrets VALUES(?, ?)", list(secrets.items()))
-            _make(path, _ENTRIES, "INSERT INTO meta VALUES(?, ?)", list(meta.items()))
+            _make(keys_path(path), _KEYS, [("INSERT INTO secrets VALUES(?, ?)", list(secrets.items()))])
+            signed = [] if note is None else [(0, note)]
+            _make(path, _ENTRIES, [("INSERT INTO meta VALUES(?, ?)", list(meta.items())), (_KEEP, signed)])
         except (OSError, sqlite3.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise OutputError(f"the ledger {path.name} cannot be made: {reason}.") from None
@@ -301,7 +304,7 @@ class SqliteStore:
         """Keep a checkpoint."""
         self._check()
         with self._writing, self._change(self._writer) as db:
-            db.execute("INSERT INTO checkpoints VALUES(?, ?) ON CONFLICT DO NOTHING", (size, note))
+            db.execute(_KEEP, (size, note))
 
     # -- keys ---------------------------------------------------------------------------------------------------------
 
@@ -458,7 +461,7 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _make(path: Path, script: str, insert: str, rows: Sequence[tuple[str, Any]]) -> None:
+def _make(path: Path, script: str, inserts: Sequence[tuple[str, Sequence[tuple[Any, Any]]]]) -> None:
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -466,7 +469,8 @@ def _make(path: Path, script: str, insert: str, rows: Sequence[tuple[str, Any]])
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(script)
-            db.executemany(insert, rows)
+            for insert, rows in inserts:
+                db.executemany(insert, rows)
         finally:
             db.close()  # the last connection moves the log into the file
         with temporary.open("rb") as file:
