@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aequo.ledger import Entry, Ledger
+from aequo.ledger.reading import pages
+from aequo.ledger.store import StoredEntry
 
 from .samples import make
 
@@ -111,3 +113,20 @@ def test_any_range_can_be_asked_for(ledger: Ledger) -> None:
         for start, stop, length in ranges:
             assert len(list(ledger.entries(start=start, stop=stop, subject=subject))) == length
             assert len(list(ledger.entries(start=start, stop=stop, subject=subject, newest_first=True))) == length
+
+
+def test_pages_hold_every_entry_once_in_order_and_shrink_when_entries_are_large() -> None:
+    sizes = [10] * 100 + [3 * 2**20] * 60 + [10] * 3000
+
+    class Counting:
+        def rows(self, start: int, stop: int) -> list[StoredEntry]:
+            return [StoredEntry(i, 0, b"", bytes(sizes[i])) for i in range(start, min(stop, len(sizes)))]
+
+    for newest_first in (False, True):
+        found = list(pages(Counting(), 3, 3150, newest_first=newest_first))  # type: ignore[arg-type]
+        order = [row.position for _, rows in (reversed(found) if newest_first else found) for row in rows]
+        assert order == list(range(3, 3150))
+        assert all([row.position for row in rows] == list(asked) for asked, rows in found)
+        held = [sum(len(row.body) for row in rows) for _, rows in found]
+        assert sorted(held)[-2] <= 32 * 2**20, "but for the page on which the entries grew"
+        assert max(len(rows) for _, rows in found) == 1000

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from aequo.errors import Tampered
-from aequo.ledger.reading import spans
+from aequo.ledger.reading import pages, spans
 from aequo.ledger.store import Store, StoredEntry
 from aequo.report.activity import Scalar, StandsFor
 
@@ -26,8 +26,6 @@ _EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_800_000_000  # the yea
 
 MOST_VALUES = 1000
 """Different values that are counted apart; further ones are counted together, so that memory is bounded."""
-
-_PAGE = 1000
 
 
 class Place(NamedTuple):
@@ -183,12 +181,10 @@ def _backwards(
     # A follow-up has a higher index than its decision, so nothing before the period matters.
     end = None if until is None or late is None else max(until, late)
     for begin, stop in reversed(list(spans(store, since, end, period[0], size))):
-        for first in reversed(range(begin, stop, _PAGE)):
-            last = min(first + _PAGE, stop)
-            rows = store.rows(first, last)
-            if len(rows) != last - first:
+        for asked, rows in pages(store, begin, stop, newest_first=True):
+            if len(rows) != len(asked):
                 there = {row.position for row in rows}
-                gone = next(i for i in range(first, last) if i not in there)
+                gone = next(i for i in asked if i not in there)
                 raise Tampered(f"entry {gone} is missing; `aequo ledger verify` says more.")
             yield from reversed(rows)
 

@@ -12,6 +12,7 @@ import msgspec
 from aequo.errors import InputError, Tampered
 from aequo.ledger.entry import Header, header, instant
 from aequo.ledger.note import Checkpoint, open_note, read_vkey
+from aequo.ledger.reading import next_page
 from aequo.ledger.store import Head, Store, StoredEntry
 from aequo.ledger.tree import BITS, Node, Subtrees, extend, root_of
 
@@ -237,11 +238,11 @@ class _Run:
 
     def read(self, points: Sequence[Checkpoint]) -> None:
         """Read all entries, in pages that end where a checkpoint is to be checked."""
-        waiting = list(points)
+        waiting, count = list(points), 16
         while True:
             while waiting and waiting[0].size == self.size:
                 self._hold(waiting.pop(0))
-            stop = min(self.head.size, self.size + _PAGE, waiting[0].size if waiting else self.head.size)
+            stop = min(self.head.size, self.size + count, waiting[0].size if waiting else self.head.size)
             if stop == self.size:
                 return
             rows = self._present(self.store.rows(self.size, stop), stop)
@@ -249,6 +250,7 @@ class _Run:
                 return
             leaves = self._sound_leaves(rows)
             self._people(rows, stop)
+            count = next_page(count, rows, _PAGE)
             before = self.size
             self.size, self.peaks, completed = extend(self.size, self.peaks, leaves)
             self._nodes(before, completed, [row.time for row in rows])

@@ -21,6 +21,7 @@ import msgspec
 
 from aequo.errors import InputError, KeyProblem, OutputError, Tampered
 from aequo.ledger.note import Checkpoint, open_note
+from aequo.ledger.reading import pages
 from aequo.ledger.tree import (
     Subtrees,
     check_consistency,
@@ -38,8 +39,6 @@ __all__ = ["BUNDLE", "ConsistencyProof", "InclusionProof", "prove_growth", "prov
 
 BUNDLE = "aequo-ledger-bundle/1"
 """Names the form of a bundle, in its first line."""
-
-_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,11 +243,10 @@ def _lines(ledger: Ledger, chosen: Sequence[int], trees: Subtrees) -> Iterator[b
 
 
 def _bodies(ledger: Ledger, start: int, stop: int) -> Iterator[bytes]:
-    for first in range(start, stop, _PAGE):
-        last = min(first + _PAGE, stop)
-        rows = ledger.store.rows(first, last)
-        if [row.position for row in rows] != list(range(first, last)):
-            raise Tampered(f"of the entries {first} to {last - 1} one is missing; `aequo ledger verify` says more.")
+    for asked, rows in pages(ledger.store, start, stop):
+        if [row.position for row in rows] != list(asked):
+            first, last = asked[0], asked[-1]
+            raise Tampered(f"of the entries {first} to {last} one is missing; `aequo ledger verify` says more.")
         for row in rows:
             if row.body[:1] != b"{" or row.body[-1:] != b"}" or b"\n" in row.body:
                 raise Tampered(f"entry {row.position} is no entry any more; `aequo ledger verify` says more.")

@@ -7,7 +7,7 @@ without reading what is outside of it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,9 +19,11 @@ from aequo.ledger.people import People
 from aequo.ledger.store import Store, StoredEntry
 from aequo.ledger.tree import BITS
 
-__all__ = ["Chosen", "read_entries", "spans"]
+__all__ = ["Chosen", "next_page", "pages", "read_entries", "spans"]
 
 _PAGE = 1000
+_PAGE_BYTES = 32 * 2**20
+_FIRST_PAGE = 16
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -111,10 +113,51 @@ def _rows(store: Store, chosen: Chosen) -> Iterator[StoredEntry]:
         return
     ranges = spans(store, chosen.since, chosen.until, chosen.start, stop)
     for begin, end in reversed(list(ranges)) if chosen.newest_first else ranges:
-        pages = range(begin, end, _PAGE)
-        for first in reversed(pages) if chosen.newest_first else pages:
-            rows = store.rows(first, min(first + _PAGE, end))
+        for _, rows in pages(store, begin, end, newest_first=chosen.newest_first):
             yield from reversed(rows) if chosen.newest_first else rows
+
+
+def pages(
+    store: Store, start: int, stop: int, *, newest_first: bool = False
+) -> Iterator[tuple[range, list[StoredEntry]]]:
+    """Read entries in pages that fit into memory, however large an entry is.
+
+    Parameters
+    ----------
+    store : Store
+        The database.
+    start, stop : int
+        Indices, `stop` not included.
+    newest_first : bool
+        Pages from the end; within a page entries are always in order.
+
+    Yields
+    ------
+    tuple of range and list of StoredEntry
+        The indices asked for, and the entries there are.
+    """
+    count = _FIRST_PAGE
+    while start < stop:
+        count = min(count, stop - start)
+        asked = range(stop - count, stop) if newest_first else range(start, start + count)
+        rows = store.rows(asked.start, asked.stop)
+        yield asked, rows
+        start, stop = (start, asked.start) if newest_first else (asked.stop, stop)
+        count = next_page(count, rows, _PAGE)
+
+
+def next_page(count: int, rows: Sequence[StoredEntry], most: int) -> int:
+    """Return how many entries to read next: up to `most`, four times as many as now, some 32 MB of those just read.
+
+    Examples
+    --------
+    >>> next_page(16, [StoredEntry(0, 0, b"", b"small")] * 16, 1000)
+    64
+    >>> next_page(16, [StoredEntry(0, 0, b"", bytes(4 * 2**20))] * 16, 1000)
+    8
+    """
+    size = sum(len(row.body) for row in rows)
+    return max(1, min(most, 4 * count, len(rows) * _PAGE_BYTES // max(size, 1)))
 
 
 def _of_subject(store: Store, subject: bytes, start: int, stop: int, *, newest_first: bool) -> Iterator[StoredEntry]:
