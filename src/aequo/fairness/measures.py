@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from aequo.core.counts import SCORE_BINS, Counts, Floats, Groups, Ints
+from aequo.core.favourable import favourable_codes, listed, resolve_favourable, speak_alike
 from aequo.core.intervals import GroupInterval, mean_interval, wilson
-from aequo.core.levels import level
 from aequo.errors import InputError
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "resolve_favourable",
 ]
 
-_TRUE, _FALSE = ("True", "1"), ("False", "0")
 CALIBRATION_BINS = 10
 
 
@@ -125,9 +124,9 @@ class Outcomes:
         groups = counts.groups(by)
         label, prediction = counts.role("label"), counts.role("prediction")
         best = resolve_favourable(counts, favourable)
-        _speak_alike(counts)
-        y = _codes(counts, "label", best)
-        p = _codes(counts, "prediction", best)
+        speak_alike(counts)
+        y = favourable_codes(counts, counts.role("label"), best)
+        p = favourable_codes(counts, counts.role("prediction"), best)
         if prediction is None:  # decisions without a model
             y, p = np.full(len(counts.n), 2), y
         elif label is None:
@@ -143,71 +142,6 @@ class Outcomes:
         w = n if counts.w is None else total(counts.w)
         w2 = n if counts.w2 is None else total(counts.w2)
         return cls(groups, n.astype(np.int64), w, w2, counts, best)
-
-
-def resolve_favourable(counts: Counts, favourable: Any = None) -> str:
-    """Return the canonical favourable value, found in the data.
-
-    Raises
-    ------
-    InputError
-        If none was given and the values are not 0/1 or booleans, or if the one given never occurs.
-    """
-    dims = [d for d in (counts.role("label"), counts.role("prediction")) if d is not None]
-    if not dims:
-        raise InputError("these counts have neither a label nor a prediction; count them with label= or prediction=.")
-    seen = {v for v in dims[0].levels if v is not None} or {v for d in dims for v in d.levels if v is not None}
-    if favourable is not None and not counts.thresholded:  # a class that only one of the two has is a class
-        seen = {v for d in dims for v in d.levels if v is not None}
-    if favourable is None:
-        if seen <= {*_TRUE, *_FALSE}:
-            return next((t for t in _TRUE if t in seen), "1")
-        raise InputError(
-            f"{dims[0].name!r} has the values {listed(seen)}: say which one is favourable (favourable=, --favourable)."
-        )
-    wanted = level(favourable) or ""
-    for alike in (_TRUE, _FALSE):
-        if wanted in alike and wanted not in seen:
-            wanted = next((t for t in alike if t in seen), wanted)
-    if seen and wanted not in seen and not (wanted in (*_TRUE, *_FALSE) and seen <= {*_TRUE, *_FALSE}):
-        raise InputError(
-            f"the favourable value {wanted!r} does not occur in {dims[0].name!r}, which has {listed(seen)}."
-        )
-    return wanted
-
-
-def _speak_alike(counts: Counts) -> None:
-    """Refuse labels and predictions that share no value: every prediction would be read as unfavourable."""
-    label, prediction = counts.role("label"), counts.role("prediction")
-    if label is None or prediction is None or counts.thresholded:
-        return
-    known, new = ({v for v in dim.levels if v is not None} for dim in (label, prediction))
-    binary = {*_TRUE, *_FALSE}
-    if known and new and not known & new and not (known <= binary and new <= binary):
-        raise InputError(
-            f"{prediction.name!r} and {label.name!r} have no value in common: {listed(new)}, and {listed(known)}."
-        )
-
-
-def listed(values: set[str], most: int = 6) -> str:
-    """Return a few class names for a message; how many there are, when there are too many to be classes."""
-    if len(values) > 20:
-        return f"{len(values)} different values"
-    names = sorted(values)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(repr(v if len(v) <= 40 else v[:39] + "…") for v in names[:most]) + more
-
-
-def _codes(counts: Counts, role: str, favourable: str) -> Ints:
-    dim = counts.role(role)  # type: ignore[arg-type]  # narrowed by the two calls above
-    if dim is None:
-        return np.full(len(counts.n), 2, dtype=np.int64)
-    alike = next((a for a in (_TRUE, _FALSE) if favourable in a), (favourable,))
-    best: tuple[str, ...] = (favourable,) if favourable in dim.levels else alike
-    if role == "prediction" and counts.thresholded:
-        best = _TRUE
-    table = np.array([2 if v is None else int(v in best) for v in dim.levels], dtype=np.int64)
-    return table[counts.codes[:, counts.axis(dim.name)]] if len(table) else np.zeros(0, dtype=np.int64)
 
 
 # -- rates ------------------------------------------------------------------------------------------------------------
@@ -387,7 +321,7 @@ def _score_table(outcomes: Outcomes, what: str = "w") -> Floats:
         raise InputError("scores are needed here; count with score=.")
     position = np.array([-1 if v is None else int(v) for v in dim.levels], dtype=np.int64)
     bins = position[counts.codes[:, counts.axis(dim.name)]]
-    y = _codes(counts, "label", outcomes.favourable)
+    y = favourable_codes(counts, counts.role("label"), outcomes.favourable)
     keep = (bins >= 0) & (y < 2)
     values = {"w": counts.weights, "w2": counts.squares, "n": counts.n, "score": counts.sums.get("score")}[what]
     if values is None:
