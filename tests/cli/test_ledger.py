@@ -19,6 +19,7 @@ from typing import IO, Any
 import pytest
 
 from aequo.core.policy import Policy
+from aequo.errors import KeyProblem
 from aequo.flows.activity import report_activity
 from aequo.ledger import KeyRing, Ledger, open_note
 
@@ -649,9 +650,32 @@ def test_a_ledger_that_cannot_be_written_costs_neither_report_nor_result(
     assert "aequo: the assessment is not in the ledger: " in done.err and "Verdict" not in done.err
 
 
+# -- the master key ---------------------------------------------------------------------------------------------------
+
+
+def test_a_rotation_keeps_everything_readable_and_the_old_keys_go_when_told(filled: Run, tmp_path: Path) -> None:
+    old = KeyRing.from_text((tmp_path / "aequo.key").read_text())
+    before = filled("ledger", "show", "--json").out
+    done = filled("ledger", "rotate", "--json")
+    assert done.code == 0 and json.loads(done.out)["versions"] == [1, 2] and json.loads(done.out)["people"] >= 10
+    assert stat.S_IMODE((tmp_path / "aequo.key").stat().st_mode) == 0o600
+    assert filled("ledger", "show", "--json").out == before
+    done = filled("ledger", "rotate", "--forget-old")
+    assert done.code == 0 and done.out == "2\n" and "holds only this one" in done.err
+    assert KeyRing.from_text((tmp_path / "aequo.key").read_text()).versions == (2,)
+    assert filled("ledger", "show", "--json").out == before
+    assert filled("ledger", "verify").code == 0
+    with pytest.raises(KeyProblem, match="sealed with master key 2, and the key given has 1"):
+        Ledger.open(f"sqlite:///{tmp_path}/ledger.db", key=old)
+
+
+def test_a_key_that_is_in_no_file_is_rotated_where_it_is(filled: Run, tmp_path: Path) -> None:
+    assert "the master key is in no file" in filled("ledger", "rotate", "--key", "env:AEQUO_KEY").sentence
+
+
 # -- help -------------------------------------------------------------------------------------------------------------
 
-COMMANDS = ("init", "append", "show", "tail", "report", "checkpoint", "prove", "verify", "export")
+COMMANDS = ("init", "append", "show", "tail", "report", "checkpoint", "prove", "verify", "export", "rotate")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

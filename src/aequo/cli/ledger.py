@@ -8,6 +8,7 @@ from aequo.cli.ledger_append import append
 from aequo.cli.ledger_init import init
 from aequo.cli.ledger_prove import checkpoint, export, prove, verify
 from aequo.cli.ledger_read import report, show, tail
+from aequo.cli.ledger_rotate import rotate
 
 __all__ = ["app"]
 
@@ -26,3 +27,4 @@ app.command("checkpoint", short_help="Sign the ledger as it stands.")(checkpoint
 app.command("prove", short_help="Prove that an entry is in it, or that it only grew.")(prove)
 app.command("verify", short_help="Check every entry; exit code 1 if one is not as recorded.")(verify)
 app.command("export", short_help="Write entries and what proves them to one file.")(export)
+app.command("rotate", short_help="Make a new master key and wrap all keys with it.")(rotate)
