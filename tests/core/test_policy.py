@@ -233,7 +233,7 @@ def test_the_written_file_explains_every_key() -> None:
 REFUSED = {
     'x = 1':
         "1: there is no section or key 'x' here. There are: required, system, data, groups, statistics, privacy, "
-        "ledger, erase, limits.",
+        "ledger, erase, ethics, duties, limits.",
     '\n[grops]\n': "2: there is no section or key 'grops' here. Did you mean 'groups'?",
     'label = "y"': "1: there is no section or key 'label' here. It belongs below [data].",
     'data = 3': "1: data is 3, expected a section [data] with its keys below it.",

@@ -30,6 +30,7 @@ from aequo.core.sections import (
     rule,
 )
 from aequo.core.sections_erase import ErasePolicy, StorePolicy
+from aequo.core.sections_ethics import DutiesPolicy, DutyPolicy, EthicsPolicy, StakeholderPolicy
 from aequo.core.toml import KeyPath, key_lines, toml_value
 from aequo.errors import PolicyError, did_you_mean
 
@@ -39,13 +40,17 @@ __all__ = [
     "LIMITS",
     "REQUIRED",
     "DataPolicy",
+    "DutiesPolicy",
+    "DutyPolicy",
     "ErasePolicy",
+    "EthicsPolicy",
     "Frozen",
     "GroupsPolicy",
     "LedgerPolicy",
     "Limit",
     "Policy",
     "PrivacyPolicy",
+    "StakeholderPolicy",
     "StatisticsPolicy",
     "StorePolicy",
     "SystemPolicy",
@@ -82,9 +87,9 @@ class Policy(Section):
     ----------
     required : tuple of str
         Ids of the checks that the verdict depends on, such as ``"demographic-parity"``.
-    system, data, groups, statistics, privacy, ledger, erase : sections
+    system, data, groups, statistics, privacy, ledger, erase, ethics, duties : sections
         `SystemPolicy`, `DataPolicy`, `GroupsPolicy`, `StatisticsPolicy`, `PrivacyPolicy`, `LedgerPolicy`,
-        `ErasePolicy`; or mappings with their keys.
+        `ErasePolicy`, `EthicsPolicy`, `DutiesPolicy`; or mappings with their keys.
     limits : mapping of str to float
         Limit of each check, all of `LIMITS`; those not given have their default.
 
@@ -120,6 +125,12 @@ class Policy(Section):
     )
     erase: ErasePolicy = field(
         default=ErasePolicy(), metadata=rule(_read_section(ErasePolicy), "where else data on people is")
+    )
+    ethics: EthicsPolicy = field(
+        default=EthicsPolicy(), metadata=rule(_read_section(EthicsPolicy), "what outcomes are worth to whom")
+    )
+    duties: DutiesPolicy = field(
+        default=DutiesPolicy(), metadata=rule(_read_section(DutiesPolicy), "what must hold whatever the score")
     )
     limits: Mapping[str, float] = item(Frozen(), read_limits, "what each check is held against")
 
