@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 
 from aequo.core.counts import Floats, Ints
-from aequo.errors import InputError, did_you_mean, need
+from aequo.errors import InputError, need
+from aequo.models.pipeline import check_estimator_name, coded, column_encoder, named_estimator, quiet, with_seed
 from aequo.privacy.minimisation.metrics import Metric, Output
 
 __all__ = [
-    "ESTIMATORS",
-    "Estimator",
     "Factory",
     "Features",
     "Fitted",
@@ -30,16 +27,10 @@ __all__ = [
     "truth_of",
 ]
 
-Estimator = Literal["logistic", "boosting", "forest"]
-"""Models by name: logistic (ridge in a regression), gradient boosting, random forest."""
-
-ESTIMATORS: tuple[str, ...] = get_args(Estimator)
-
 Factory = Callable[[tuple[str, ...]], Any]
 """Makes a new, unfitted estimator for these columns."""
 
 _FEW_VALUES = 20
-_MANY_TEXTS = 30
 
 
 # -- the target -------------------------------------------------------------------------------------------------------
@@ -130,20 +121,9 @@ class Matrix:
 
     def __init__(self, columns: dict[str, Any], rows: int) -> None:
         self.names = tuple(columns)
-        self.levels = {}
-        coded = []
-        for name, values in columns.items():
-            if values.dtype != object:
-                self.levels[name] = 0
-                coded.append(np.clip(values, -1e30, 1e30))
-                continue
-            known = np.array([v is not None for v in values.tolist()], dtype=bool)
-            names, codes = np.unique(values[known].astype(str), return_inverse=True)
-            one = np.full(len(values), np.nan)
-            one[known] = codes.reshape(-1)
-            self.levels[name] = max(len(names), 1)
-            coded.append(one)
-        self.x: Floats = np.stack(coded, axis=1) if coded else np.zeros((rows, 0))
+        codes = {name: coded(values) for name, values in columns.items()}
+        self.levels = {name: texts for name, (_, texts) in codes.items()}
+        self.x: Floats = np.stack([c for c, _ in codes.values()], axis=1) if codes else np.zeros((rows, 0))
 
     def take(self, rows: Ints, columns: Sequence[str], *, shuffled: tuple[str, Ints] | None = None) -> Floats:
         """Return some rows of some columns, one of them with its values in another order."""
@@ -155,18 +135,7 @@ class Matrix:
 
     def encoder(self, columns: Sequence[str], seed: int) -> Any:
         """Return a transformer: numbers imputed and scaled, few texts one-hot, many as the mean of the target."""
-        compose, impute = need("sklearn.compose", "ml"), need("sklearn.impute", "ml")
-        pipeline, pre = need("sklearn.pipeline", "ml"), need("sklearn.preprocessing", "ml")
-        at: dict[str, list[int]] = {"numbers": [], "few": [], "many": []}
-        for i, name in enumerate(columns):
-            at["numbers" if not self.levels[name] else "few" if self.levels[name] <= _MANY_TEXTS else "many"].append(i)
-        numbers = pipeline.make_pipeline(
-            impute.SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), pre.StandardScaler()
-        )
-        few = pre.OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        many = pre.TargetEncoder(random_state=seed)
-        parts = [("numbers", numbers, at["numbers"]), ("few", few, at["few"]), ("many", many, at["many"])]
-        return compose.ColumnTransformer([part for part in parts if part[2]])
+        return column_encoder([self.levels[name] for name in columns], seed)
 
 
 class Frame:
@@ -225,11 +194,7 @@ def is_regression(model: Any, columns: tuple[str, ...]) -> bool | None:
     """
     base = need("sklearn.base", "ml")
     if isinstance(model, str):
-        if model not in ESTIMATORS:
-            listed = ", ".join(map(repr, ESTIMATORS))
-            raise InputError(
-                f"the model is {model!r}, expected {listed} or an estimator.{did_you_mean(model, ESTIMATORS)}"
-            )
+        check_estimator_name(model)
         return None
     made = _new(model, columns)
     try:
@@ -242,11 +207,8 @@ def maker(model: Any, *, regression: bool, seed: int) -> Factory:
     """Return a function that makes a new estimator for some columns, with every random state set that was open."""
 
     def make(columns: tuple[str, ...]) -> Any:
-        made = _named(model, regression=regression) if isinstance(model, str) else _new(model, columns)
-        if hasattr(made, "get_params"):
-            states = {k: seed for k, v in made.get_params().items() if k.endswith("random_state") and v is None}
-            made.set_params(**states)
-        return made
+        made = named_estimator(model, regression=regression) if isinstance(model, str) else _new(model, columns)
+        return with_seed(made, seed)
 
     return make
 
@@ -264,16 +226,6 @@ def _new(model: Any, columns: tuple[str, ...]) -> Any:
     return made
 
 
-def _named(name: str, *, regression: bool) -> Any:
-    linear, ensemble = need("sklearn.linear_model", "ml"), need("sklearn.ensemble", "ml")
-    kind = "Regressor" if regression else "Classifier"
-    if name == "logistic":
-        return linear.Ridge() if regression else linear.LogisticRegression(max_iter=1000)
-    if name == "boosting":
-        return getattr(ensemble, f"HistGradientBoosting{kind}")(early_stopping=False)
-    return getattr(ensemble, f"RandomForest{kind}")(min_samples_leaf=5)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """A model that has learned, and what turns columns into what it reads."""
@@ -286,17 +238,9 @@ def fitted(make: Factory, features: Features, rows: Ints, columns: tuple[str, ..
     """Return a model that has learned these columns from these rows, and from no others."""
     model, encoder = make(columns), features.encoder(columns, seed)
     x, y = features.take(rows, columns), truth.labels[rows]
-    with _quiet():
+    with quiet():
         model.fit(x if encoder is None else encoder.fit_transform(x, y), y)
     return Fitted(encoder, model)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep notes on convergence, rare classes and versions from the reader, and the result on one thread."""
-    with need("threadpoolctl", "ml").threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def answers(fit: Fitted, x: Any, truth: Truth, metric: Metric) -> Output:
@@ -307,7 +251,7 @@ def answers(fit: Fitted, x: Any, truth: Truth, metric: Metric) -> Output:
     InputError
         If the model gives no probabilities, and the metric needs them.
     """
-    with _quiet():
+    with quiet():
         seen = x if fit.encoder is None else fit.encoder.transform(x)
         if metric.needs == "values":
             return Output(values=np.asarray(fit.model.predict(seen), dtype=np.float64).reshape(-1))

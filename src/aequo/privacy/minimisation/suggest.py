@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from aequo.core.counts import Ints
 from aequo.core.finding import Evidence
 from aequo.core.table import Table
 from aequo.errors import InputError, UnknownColumn, did_you_mean, need
+from aequo.models.pipeline import as_days
 from aequo.privacy.minimisation.judge import Asked, judged, unmeasured
 from aequo.privacy.minimisation.metrics import metric_of
 from aequo.privacy.minimisation.models import Features, Frame, Matrix, Truth, is_regression, maker, truth_of
@@ -27,8 +27,6 @@ LEAST_ROWS = 100
 
 LEAST_OF_CLASS = 20
 """Metrics that look at each class need so many rows of it."""
-
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}.*)?")
 
 _HELD_OUT = 3
 """One row in three takes no part in the search: then both intervals are about equally wide."""
@@ -235,7 +233,7 @@ def _data(
     notes = []
     if not known.all():
         notes.append(f"{int((~known).sum()):,} of {len(known):,} rows have no value of {target}, and were left out.")
-    coded = Matrix({name: _as_days(column[known]) for name, column in taken.items()}, int(known.sum()))
+    coded = Matrix({name: as_days(column[known]) for name, column in taken.items()}, int(known.sum()))
     truth = truth_of(values[known], regression=regression)
     features: Features = coded if encode else Frame(frame, names, np.flatnonzero(known))
     equal = np.nan_to_num(np.concatenate([coded.x, truth.codes[:, None]], axis=1), nan=-1e31)
@@ -251,15 +249,6 @@ def _data(
         notes.append(f"Rows that are equal in every column ({repeated:.1%}) are kept together in every split.")
     strata = np.zeros(len(equal), dtype=np.int64) if truth.regression else truth.codes.astype(np.int64)
     return _Data(features, truth, units, strata, tuple(notes))
-
-
-def _as_days(values: Any) -> Any:
-    """Return text that is nothing but ISO dates as days, so that a model can learn from when something was."""
-    known = [v for v in values.tolist() if v is not None] if values.dtype == object else []
-    if not known or not all(_ISO.fullmatch(v) for v in known):
-        return values
-    days = np.array(["NaT" if v is None else v[:19] for v in values.tolist()], dtype="datetime64[s]")
-    return np.where(np.isnat(days), np.nan, days.astype(np.int64) / 86_400)
 
 
 def _unmeasurable(plan: Asked, data: _Data) -> str | None:
