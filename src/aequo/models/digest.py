@@ -141,9 +141,10 @@ class _Digester:
 
     def _cell(self, cell: types.CellType) -> bytes:
         try:
-            return self.of(cell.cell_contents)
+            held = cell.cell_contents
         except ValueError:  # nothing in it yet
             return b""
+        return self.of(held)
 
     def _code(self, code: types.CodeType) -> bytes:
         constants = [self._code(c) if isinstance(c, types.CodeType) else self.of(c) for c in code.co_consts]
@@ -205,11 +206,12 @@ def _simple(value: Any) -> bytes | None:
     if kind is float:
         return b"float:" + struct.pack("<d", value)
     if kind is str:
-        return b"str:" + value.encode("utf-8", "surrogatepass")
+        return b"str:" + str(value).encode("utf-8", "surrogatepass")
     if kind in (bytes, bytearray):
         return b"bytes:" + bytes(value)
     if isinstance(value, np.generic) and not isinstance(value, np.void):
-        return bytes(b"scalar:" + value.dtype.str.encode() + value.tobytes())
+        scalar: bytes = value.tobytes()
+        return b"scalar:" + value.dtype.str.encode() + scalar
     return None
 
 

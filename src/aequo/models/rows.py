@@ -311,18 +311,20 @@ def _as_pandas(rows: Rows, like: Rows) -> Any:
     parts = {}
     for name in like.names:
         dtype, values = like.held[name].dtype, rows.column(name)
-        try:
-            if isinstance(dtype, pandas.CategoricalDtype):
-                parts[name] = _categorical(name, values, dtype)
-            elif isinstance(dtype, np.dtype) and dtype.kind in "iufb":
-                parts[name] = _numeric(as_numbers(name, values, ()), dtype)
-            else:
-                parts[name] = pandas.Series(values).astype(dtype).array
-        except (TypeError, ValueError):
-            raise InputError(
-                f"column {name!r} holds {_kind(values)}; the background holds {_kind(like.column(name))} there."
-            ) from None
+        if isinstance(dtype, pandas.CategoricalDtype):
+            parts[name] = _categorical(name, values, dtype)
+        elif isinstance(dtype, np.dtype) and dtype.kind in "iufb":
+            parts[name] = _numeric(as_numbers(name, values, ()), dtype)
+        else:
+            parts[name] = _cast(name, values, dtype)
     return pandas.DataFrame(parts, index=range(len(rows)), copy=False)
+
+
+def _cast(name: str, values: Any, dtype: Any) -> Any:
+    try:
+        return sys.modules["pandas"].Series(values).astype(dtype).array
+    except (TypeError, ValueError):
+        raise InputError(f"column {name!r} holds {_kind(values)}; the background's type is {dtype}.") from None
 
 
 def _numeric(values: Floats, dtype: np.dtype[Any]) -> Array:
