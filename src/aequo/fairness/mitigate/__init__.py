@@ -1,1 +1,50 @@
-"""Remedies for unfairness, and what each costs."""
+"""Remedies for unfairness, and what each costs. The names below load when they are first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aequo.fairness.mitigate.cells import CellWeights
+    from aequo.fairness.mitigate.outcome import GroupRule, Rate, ThresholdResult
+    from aequo.fairness.mitigate.reweigher import ReweighedClassifier, Reweigher
+    from aequo.fairness.mitigate.thresholds import FairThresholdOptimizer
+    from aequo.fairness.mitigate.weighing import add_weights
+
+_HOMES = {
+    "CellWeights": "cells",
+    "FairThresholdOptimizer": "thresholds",
+    "GroupRule": "outcome",
+    "Rate": "outcome",
+    "ReweighedClassifier": "reweigher",
+    "Reweigher": "reweigher",
+    "ThresholdResult": "outcome",
+    "add_weights": "weighing",
+}
+_SKLEARN = ("reweigher", "thresholds")  # modules that subclass its BaseEstimator
+
+__all__ = [
+    "CellWeights",
+    "FairThresholdOptimizer",
+    "GroupRule",
+    "Rate",
+    "ReweighedClassifier",
+    "Reweigher",
+    "ThresholdResult",
+    "add_weights",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aequo.fairness.mitigate' has no attribute {name!r}")
+    from aequo.errors import need
+
+    if _HOMES[name] in _SKLEARN:
+        need("sklearn", "ml")
+    return getattr(importlib.import_module(f"aequo.fairness.mitigate.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
