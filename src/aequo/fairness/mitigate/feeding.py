@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,15 @@ from aequo.core.levels import level
 from aequo.errors import InputError, UnknownColumn, did_you_mean, need
 from aequo.fairness.mitigate.sensitive import coded
 
-__all__ = ["binary_labels", "checked_weight", "out_of_fold", "scores_of", "split_sensitive"]
+__all__ = [
+    "binary_labels",
+    "check_columns",
+    "checked_weight",
+    "given_labels",
+    "out_of_fold",
+    "scores_of",
+    "split_sensitive",
+]
 
 
 def binary_labels(y: Any, favourable: Any) -> tuple[NDArray[Any], Any, NDArray[np.bool_]]:
@@ -37,13 +46,17 @@ def binary_labels(y: Any, favourable: Any) -> tuple[NDArray[Any], Any, NDArray[n
     >>> binary_labels(["no", "yes", "no"], None)[2].tolist()
     [False, True, False]
     """
-    values = as_column("y", y[:, 0] if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1 else y)
+    values = given_labels(y)
     if is_absent("y", values, ("",)).any():
         raise InputError("a label is missing (NaN or empty); leave these rows out.")
     codes, levels = coded("y", values)
     if len(levels) != 2:
-        seen = "1 class" if len(levels) == 1 else f"{len(levels):,} different values"
-        raise InputError(f"the labels y have {seen}; expected two values. Only binary classification is supported.")
+        if len(levels) < 2:
+            raise InputError(f"the labels y are of {len(levels)} class; thresholds need rows of two.")
+        raise InputError(
+            f"Unknown label type: y has {len(levels):,} different values, a multiclass or continuous target; expected "
+            "two. Only binary classification is supported."
+        )
     given = [np.asarray(values)[np.argmax(codes == i)] for i in range(2)]
     classes = np.unique(np.array(given, dtype=np.asarray(values).dtype))
     wanted = level(classes[1]) if favourable is None else level(favourable)
@@ -51,6 +64,29 @@ def binary_labels(y: Any, favourable: Any) -> tuple[NDArray[Any], Any, NDArray[n
         raise InputError(f"no label is the favourable value {favourable!r}.")
     chosen = next(c for c in classes.tolist() if level(c) == wanted)
     return classes, chosen, codes == levels.index(wanted)
+
+
+def check_columns(estimator: Any, X: Any, *, reset: bool) -> None:  # noqa: N803
+    """Let scikit-learn note the number and names of the columns in `fit`, and compare them later."""
+    if getattr(X, "ndim", 2) == 2:  # what is no table, the estimator inside refuses in its own words
+        need("sklearn.utils.validation", "ml").validate_data(estimator, X, skip_check_array=True, reset=reset)
+
+
+def given_labels(y: Any) -> Any:
+    """Return the labels as a column, a numpy array or a pandas Series.
+
+    Raises
+    ------
+    InputError
+        If they are not given.
+    """
+    if y is None:
+        raise InputError("this estimator requires y to be passed, but the target y is None.")
+    if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        conversion = need("sklearn.exceptions", "ml").DataConversionWarning
+        warnings.warn("A column-vector y was passed when a 1d array was expected.", conversion, stacklevel=4)
+        y = np.asarray(y)[:, 0]
+    return as_column("y", y)
 
 
 def checked_weight(weight: Any, rows: int) -> Floats | None:
@@ -69,7 +105,7 @@ def checked_weight(weight: Any, rows: int) -> Floats | None:
     if not np.isfinite(values).all() or (values < 0).any():
         raise InputError("sample_weight holds values that are missing, infinite or negative.")
     if not (values > 0).any():
-        raise InputError("every sample weight is 0: nothing would be counted.")
+        raise InputError("every sample weight is zero: nothing would be counted.")
     return values
 
 
@@ -140,7 +176,7 @@ def out_of_fold(
     cv : int or splitter
         Number of folds, or what splits.
     random_state : int, RandomState or None
-        Shuffles the folds.
+        Shuffles the folds; without it they are always the same.
     extra : mapping of str to array
         More arguments of ``fit``, one value per row.
 
@@ -159,7 +195,9 @@ def out_of_fold(
             raise InputError(f"cv is {cv} and the rarer label has {least} rows; folds need two rows of each.")
         folds = min(int(cv), least)
         strata = _strata(label, groups, folds)
-        cv = selection.StratifiedKFold(folds, shuffle=True, random_state=random_state)
+        seed = 0 if random_state is None else random_state
+        cv = selection.StratifiedKFold(folds, shuffle=True, random_state=seed)
+    X = need("sklearn.utils", "ml").indexable(X)[0]  # noqa: N806
     scores = np.full(len(y), np.nan)
     seen = np.zeros(len(y), dtype=np.int64)
     for train, test in selection.check_cv(cv, y, classifier=True).split(X, strata):
@@ -201,7 +239,11 @@ def split_sensitive(X: Any, columns: Any, *, keep: bool) -> tuple[Any, dict[str,
     """
     wanted = [columns] if isinstance(columns, (str, int, np.integer)) else list(columns)
     names = [str(c) for c in X.columns] if hasattr(X, "columns") else None
-    width = len(names) if names is not None else np.shape(X)[1]
+    if names is None:
+        X = X if hasattr(X, "shape") else np.asarray(X)  # noqa: N806
+        if len(X.shape) != 2:
+            raise InputError(f"X has {len(X.shape)} dimension; expected rows and columns. Reshape your data.")
+    width = len(names) if names is not None else X.shape[1]
     taken = {}
     for column in wanted:
         if isinstance(column, str):
@@ -217,8 +259,7 @@ def split_sensitive(X: Any, columns: Any, *, keep: bool) -> tuple[Any, dict[str,
             taken[f"column {at}" if names is None else names[at]] = at
     left = [i for i in range(width) if keep or i not in taken.values()]
     if names is None:
-        array = X if hasattr(X, "shape") else np.asarray(X)
-        return (X if keep else array[:, left]), {name: array[:, at] for name, at in taken.items()}
+        return (X if keep else X[:, left]), {name: X[:, at] for name, at in taken.items()}
     own = list(X.columns)
     values = {name: X[own[at]] for name, at in taken.items()}
     return (X if keep else X[[own[i] for i in left]]), values

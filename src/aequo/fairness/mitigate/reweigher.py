@@ -9,14 +9,15 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from aequo.core.counts import Counts, Dim, Floats, Groups, Ints
 from aequo.core.levels import Level
 from aequo.errors import InputError
 from aequo.fairness.mitigate.cells import CellWeights, check_options
-from aequo.fairness.mitigate.feeding import checked_weight, split_sensitive
-from aequo.fairness.mitigate.sensitive import coded, row_groups
+from aequo.fairness.mitigate.feeding import check_columns, checked_weight, given_labels, split_sensitive
+from aequo.fairness.mitigate.sensitive import aligned, coded, row_groups
 from aequo.fairness.mitigate.weighing import add_weights, weights_of
 
 __all__ = ["ReweighedClassifier", "Reweigher"]
@@ -57,7 +58,7 @@ class Reweigher(BaseEstimator):  # type: ignore[misc]  # sklearn has no types
         self.unseen = unseen
         self.missing = missing
 
-    def fit(self, X: Any, y: Any, *, sensitive_features: Any, sample_weight: Any = None) -> Self:  # noqa: ARG002, N803
+    def fit(self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002, N803
         """Count groups and labels.
 
         Parameters
@@ -107,10 +108,7 @@ class Reweigher(BaseEstimator):  # type: ignore[misc]  # sklearn has no types
         """
         check_is_fitted(self, "cells_")
         groups, codes, labels = _given(y, sensitive_features)
-        if len(groups.columns) != len(self.cells_.columns):
-            raise InputError(
-                f"there are {len(groups.columns)} sensitive columns, in fit there were {len(self.cells_.columns)}."
-            )
+        groups = aligned(groups, self.cells_.columns)
         base = checked_weight(sample_weight, len(codes))
         found = weights_of(
             self.cells_,
@@ -141,7 +139,9 @@ class Reweigher(BaseEstimator):  # type: ignore[misc]  # sklearn has no types
 
 
 def _given(y: Any, sensitive_features: Any) -> tuple[Groups, Ints, list[Level]]:
-    codes, labels = coded("y", y)
+    if sensitive_features is None:
+        raise InputError("the groups are not given; pass sensitive_features=, one value for each row.")
+    codes, labels = coded("y", given_labels(y))
     return row_groups(sensitive_features, rows=len(codes)), codes, labels
 
 
@@ -248,6 +248,7 @@ class ReweighedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
             If the groups are not given, or the estimator takes no weights.
         """
         rest = X
+        check_columns(self, X, reset=True)
         if self.sensitive_columns is not None:
             rest, taken = split_sensitive(X, self.sensitive_columns, keep=self.keep_sensitive)
             sensitive_features = taken if sensitive_features is None else sensitive_features
@@ -255,7 +256,9 @@ class ReweighedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
             raise InputError(
                 "the groups are not given; pass sensitive_features=, or name columns of X by sensitive_columns=."
             )
-        self.reweigher_ = Reweigher(missing=self.missing).fit(
+        check_classification_targets(given_labels(y))
+        # All combinations are there, but for those whose rows weigh nothing; one times nothing stays nothing.
+        self.reweigher_ = Reweigher(unseen="one", missing=self.missing).fit(
             None, y, sensitive_features=sensitive_features, sample_weight=sample_weight
         )
         weights = self.reweigher_.weights(y, sensitive_features=sensitive_features, sample_weight=sample_weight)
@@ -265,20 +268,24 @@ class ReweighedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  
 
     def predict(self, X: Any) -> Any:  # noqa: N803
         """Return the estimator's decisions."""
-        return self.estimator_.predict(self._rest(X))
+        rest = self._rest(X)
+        return self.estimator_.predict(rest)
 
     @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]  # sklearn has no types
     def predict_proba(self, X: Any) -> Any:  # noqa: N803
         """Return the estimator's probabilities, in the order of `classes_`."""
-        return self.estimator_.predict_proba(self._rest(X))
+        rest = self._rest(X)
+        return self.estimator_.predict_proba(rest)
 
     @available_if(_has("decision_function"))  # type: ignore[untyped-decorator]  # sklearn has no types
     def decision_function(self, X: Any) -> Any:  # noqa: N803
         """Return the estimator's scores."""
-        return self.estimator_.decision_function(self._rest(X))
+        rest = self._rest(X)
+        return self.estimator_.decision_function(rest)
 
     def _rest(self, X: Any) -> Any:  # noqa: N803
         check_is_fitted(self, "estimator_")
+        check_columns(self, X, reset=False)
         if self.sensitive_columns is None:
             return X
         return split_sensitive(X, self.sensitive_columns, keep=self.keep_sensitive)[0]

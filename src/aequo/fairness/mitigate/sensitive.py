@@ -12,7 +12,7 @@ from aequo.core.counts import Groups, Ints
 from aequo.core.levels import Level, level, sort_levels
 from aequo.errors import InputError
 
-__all__ = ["coded", "columns_of", "row_groups"]
+__all__ = ["aligned", "coded", "columns_of", "row_groups"]
 
 
 def row_groups(sensitive_features: Any, *, rows: int | None = None) -> Groups:
@@ -77,6 +77,39 @@ def _unpacked(code: int, levels: list[list[Level]]) -> tuple[Level, ...]:
         code, k = divmod(code, max(len(values), 1))
         name.append(values[k])
     return tuple(reversed(name))
+
+
+def aligned(groups: Groups, columns: tuple[str, ...]) -> Groups:
+    """Return the groups with their columns in this order; columns without names keep their places.
+
+    Parameters
+    ----------
+    groups : Groups
+        Groups of rows.
+    columns : tuple of str
+        The columns in the order that is wanted.
+
+    Raises
+    ------
+    InputError
+        If there are more or fewer columns, or several of them with other names.
+
+    Examples
+    --------
+    >>> aligned(row_groups({"sex": ["f"], "race": ["b"]}), ("race", "sex")).names
+    (('b', 'f'),)
+    """
+    mine = groups.columns
+    if mine == columns or (len(mine) == len(columns) and (len(mine) == 1 or _unnamed(mine) or _unnamed(columns))):
+        return groups
+    if sorted(mine) != sorted(columns):
+        raise InputError(f"the sensitive columns are {', '.join(mine)}; in fit they were {', '.join(columns)}.")
+    order = [mine.index(c) for c in columns]
+    return Groups(columns, tuple(tuple(name[i] for i in order) for name in groups.names), groups.codes, groups.n)
+
+
+def _unnamed(columns: tuple[str, ...]) -> bool:
+    return columns == tuple(f"group {i + 1}" for i in range(len(columns)))
 
 
 def columns_of(features: Any) -> dict[str, Any]:

@@ -14,10 +14,18 @@ from sklearn.utils.validation import check_is_fitted, check_random_state
 from aequo.core.counts import Counts, Floats, Groups
 from aequo.core.levels import level
 from aequo.errors import InputError
-from aequo.fairness.mitigate.feeding import binary_labels, checked_weight, out_of_fold, scores_of, split_sensitive
+from aequo.fairness.mitigate.feeding import (
+    binary_labels,
+    check_columns,
+    checked_weight,
+    given_labels,
+    out_of_fold,
+    scores_of,
+    split_sensitive,
+)
 from aequo.fairness.mitigate.hull import Curve, binned, roc
 from aequo.fairness.mitigate.outcome import ThresholdResult
-from aequo.fairness.mitigate.sensitive import row_groups
+from aequo.fairness.mitigate.sensitive import aligned, row_groups
 from aequo.fairness.mitigate.solving import Question, solve
 
 __all__ = ["FairThresholdOptimizer"]
@@ -69,7 +77,7 @@ class FairThresholdOptimizer(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     keep_sensitive : bool
         Whether the estimator sees these columns too. By default they are taken out first.
     random_state : int, RandomState or None
-        Seeds the folds and the coins.
+        Seeds the folds, which are always the same without it, and the coins.
 
     Attributes
     ----------
@@ -81,6 +89,8 @@ class FairThresholdOptimizer(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         The labels, sorted.
     favourable_ : Any
         The favourable one.
+    n_features_in_ : int
+        Columns of ``X`` in `fit`, the sensitive ones among them; ``feature_names_in_`` where they have names.
 
     Notes
     -----
@@ -174,6 +184,8 @@ class FairThresholdOptimizer(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             If the groups are not given, the labels are not of two values, or a parameter has a value it cannot have.
         """
         self._check()
+        if self.estimator is not None:
+            check_columns(self, X, reset=True)
         features, groups = self._split(X, sensitive_features)
         classes, favourable, truth = binary_labels(y, self.favourable)
         weight = checked_weight(sample_weight, len(truth))
@@ -191,7 +203,7 @@ class FairThresholdOptimizer(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             scores = scores_of(estimator, features, position)
         else:
             extra = {} if weight is None else {"sample_weight": weight}
-            labels = np.asarray(y)
+            labels = np.asarray(given_labels(y))
             fitted = clone(estimator).fit(features, labels, **extra)
             if self.cv is None:
                 scores = scores_of(fitted, features, position)
@@ -334,12 +346,10 @@ class FairThresholdOptimizer(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
 
     def _probability(self, X: Any, sensitive_features: Any) -> Floats:  # noqa: N803
         check_is_fitted(self, "result_")
+        if hasattr(self, "n_features_in_"):
+            check_columns(self, X, reset=False)
         features, groups = self._split(X, sensitive_features)
-        if len(groups.columns) != len(self.result_.columns):
-            raise InputError(
-                f"there are {len(groups.columns)} sensitive columns, in fit there were {len(self.result_.columns)}: "
-                f"{', '.join(self.result_.columns)}."
-            )
+        groups = aligned(groups, self.result_.columns)
         position = int(np.flatnonzero(self.classes_ == self.favourable_)[0])
         scores = scores_of(getattr(self, "estimator_", None), features, position)
         if len(scores) != len(groups.codes):

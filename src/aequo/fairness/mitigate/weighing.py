@@ -13,7 +13,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from aequo.core.columns import as_column, as_numbers
+from aequo.core.columns import as_column, as_numbers, is_null
 from aequo.core.counts import Floats
 from aequo.core.engine import Cells, Plan
 from aequo.core.levels import level
@@ -180,14 +180,16 @@ def _in_engine(
 
 
 def _combinations(seen: Cells) -> list[tuple[Any, ...]]:
-    columns = [[key.values[k] for k in key.codes.tolist()] for key in seen.keys]
-    return list(zip(*columns, strict=True))
+    """Return the combinations of values that occur; NaN and null are one value, "missing"."""
+    columns = [[None if is_null(v) else v for v in key.values] for key in seen.keys]
+    found = zip(*([c[k] for k in key.codes.tolist()] for c, key in zip(columns, seen.keys, strict=True)), strict=True)
+    return list(dict.fromkeys(found))
 
 
 def _equals(column: str, dtype: Any, value: Any) -> nw.Expr:
     """Return whether a column has this value; never null."""
     cell = nw.col(column)
-    if value is None or value != value:
+    if value is None:
         return cell.is_null() | cell.is_nan().fill_null(value=False) if dtype.is_float() else cell.is_null()
     if isinstance(dtype, (nw.Categorical, nw.Enum)):
         cell = cell.cast(nw.String)
