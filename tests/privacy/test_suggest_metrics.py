@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from aequo.privacy.minimisation.metrics import METRICS, Output, corrected_interval, metric_of
+from aequo.core.splits import corrected_interval
+from aequo.privacy.minimisation.metrics import METRICS, Output, metric_of
 
 Arrays = tuple[np.ndarray, Output]
 

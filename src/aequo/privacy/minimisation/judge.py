@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from aequo import __version__
 from aequo.core.finding import Evidence, Finding, Status
+from aequo.core.splits import Split
 from aequo.privacy.minimisation.metrics import Metric
 from aequo.privacy.minimisation.result import Loss, MinimalColumns, Step
-from aequo.privacy.minimisation.search import EVERY, Search, Split, held_out
+from aequo.privacy.minimisation.search import EVERY, Search, held_out
 
 __all__ = ["Asked", "judged", "unmeasured"]
 

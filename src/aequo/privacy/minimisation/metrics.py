@@ -21,7 +21,7 @@ from aequo.core.intervals import t_quantile
 from aequo.core.quantiles import normal_quantile
 from aequo.errors import InputError, did_you_mean
 
-__all__ = ["METRICS", "Metric", "MetricName", "Output", "Paired", "corrected_interval", "metric_of"]
+__all__ = ["METRICS", "Metric", "MetricName", "Output", "Paired", "metric_of"]
 
 MetricName = Literal["accuracy", "balanced_accuracy", "auc", "log_loss", "r2", "mae"]
 
@@ -108,42 +108,6 @@ def metric_of(name: str | None, *, regression: bool) -> Metric:
         listed = ", ".join(map(repr, known))
         raise InputError(f"the metric is {name!r}, expected one for {kind}: {listed}.{did_you_mean(name, known)}")
     return METRICS[name]
-
-
-def corrected_interval(differences: Floats, ratio: float, confidence: float) -> Interval:
-    """Return Nadeau and Bengio's interval of a mean difference over splits of the same rows.
-
-    Parameters
-    ----------
-    differences : float array, shape (splits,)
-        Loss on the test part of each split.
-    ratio : float
-        Rows of a test part for each row of its training part.
-    confidence : float
-        In (0, 1).
-
-    Notes
-    -----
-    The parts overlap, so the splits' variance divided by their number is too small: 1/J becomes 1/J + ratio [1]_. For
-    repeated cross-validation see [2]_.
-
-    References
-    ----------
-    .. [1] C. Nadeau, Y. Bengio (2003), "Inference for the generalization error", Machine Learning 52.
-    .. [2] R. R. Bouckaert, E. Frank (2004), "Evaluating the replicability of significance tests for comparing learning
-       algorithms", PAKDD.
-
-    Examples
-    --------
-    >>> low, high = corrected_interval(np.array([0.01, 0.02, 0.03, 0.02]), 0.25, 0.95)
-    >>> round(low, 4), round(high, 4)
-    (0.0016, 0.0384)
-    """
-    count = len(differences)
-    mean = float(differences.mean())
-    spread = math.sqrt((1 / count + ratio) * float(differences.var(ddof=1)))
-    reach = t_quantile((1 + confidence) / 2, count - 1) * spread
-    return mean - reach, mean + reach
 
 
 # -- classes ----------------------------------------------------------------------------------------------------------

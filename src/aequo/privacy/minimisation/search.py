@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aequo.core.counts import Floats, Ints
-from aequo.privacy.minimisation.metrics import Metric, Output, corrected_interval
+from aequo.core.splits import Split, corrected_interval
+from aequo.privacy.minimisation.metrics import Metric, Output
 from aequo.privacy.minimisation.models import Factory, Features, Fitted, Truth, answers, fitted
 from aequo.privacy.minimisation.result import Loss
 
-__all__ = ["EVERY", "Search", "Split", "held_out", "parts_of", "splits_of"]
+__all__ = ["EVERY", "Search", "held_out", "parts_of", "splits_of"]
 
 _TRIED = 3
 """So many of the least important columns are tried at each step."""
@@ -22,14 +23,6 @@ EVERY = 20
 
 _BLOCK = 12
 """Of more columns than this, a quarter is left out at once as long as that costs nothing."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Split:
-    """Rows to learn from, and rows to be judged on."""
-
-    train: Ints
-    test: Ints
 
 
 def splits_of(units: Ints, strata: Ints, rows: Ints, *, folds: int, repeats: int, seed: int) -> list[Split]:

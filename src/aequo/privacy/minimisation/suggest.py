@@ -10,6 +10,7 @@ import numpy as np
 
 from aequo.core.counts import Ints
 from aequo.core.finding import Evidence
+from aequo.core.splits import Split
 from aequo.core.table import Table
 from aequo.errors import InputError, UnknownColumn, did_you_mean, need
 from aequo.models.pipeline import as_days
@@ -17,7 +18,7 @@ from aequo.privacy.minimisation.judge import Asked, judged, unmeasured
 from aequo.privacy.minimisation.metrics import metric_of
 from aequo.privacy.minimisation.models import Features, Frame, Matrix, Truth, is_regression, maker, truth_of
 from aequo.privacy.minimisation.result import MinimalColumns
-from aequo.privacy.minimisation.search import Search, Split, parts_of, splits_of
+from aequo.privacy.minimisation.search import Search, parts_of, splits_of
 from aequo.privacy.releases.classes import table_of
 
 __all__ = ["suggest_minimal"]
