@@ -23,7 +23,7 @@ PARAMETERS: dict[str, tuple[str, float, float]] = {
 """Form to the name of its parameter and the range that is looked at."""
 
 _FIELDS = {"atkinson": "atkinson", "gini": "gini", "prioritarian": "priority"}
-_GRID = 400
+_GRID = 200
 
 
 def flips_of(scene: Scene, rankings: Sequence[Ranking], confidence: float) -> tuple[Flip, ...]:

@@ -188,12 +188,7 @@ def atkinson(u: Floats, share: Floats, epsilon: float, *, shift: float = 0.0) ->
         with np.errstate(divide="ignore"):
             logs = np.log(x)
         power = 1.0 - epsilon
-        if abs(power) < 1e-9:
-            value = np.exp((share * logs).sum(axis=-1))
-        elif power == 1.0:
-            value = x @ share
-        else:
-            value = np.exp(_log_sum(power * logs, share) / power)
+        value = x @ share if power == 1.0 else np.exp(_soft(logs, share, power))
     return np.asarray(np.where(allowed, value - shift, np.nan), dtype=np.float64)
 
 
@@ -273,15 +268,23 @@ def prioritarian(u: Floats, share: Floats, priority: float, *, spread: float) ->
         return mean(u, share)
     if math.isinf(k):
         return maximin(u)
-    return np.asarray(-_log_sum(-k * u, share) / k, dtype=np.float64)
+    return _soft(u, share, -k)
 
 
-def _log_sum(x: Floats, share: Floats) -> Floats:
-    """Return log sum share exp(x), without overflow."""
-    top = x.max(axis=-1, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    with np.errstate(divide="ignore", over="ignore"):
-        return np.asarray(np.log((share * np.exp(x - top)).sum(axis=-1)) + top[..., 0], dtype=np.float64)
+def _soft(x: Floats, share: Floats, k: float) -> Floats:
+    """Return (1 / k) log sum share exp(k x), the mean for k = 0; exact for small k, and without overflow for large."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        centre = (share * x).sum(axis=-1, keepdims=True)
+        if k == 0.0:
+            return np.asarray(centre[..., 0], dtype=np.float64)
+        apart = k * (x - centre)
+        # Around the mean the sum is 1 + something small, which a sum of exponentials would round away.
+        near = centre[..., 0] + np.log1p((share * np.expm1(apart)).sum(axis=-1)) / k
+        top = (k * x).max(axis=-1, keepdims=True)
+        top = np.where(np.isfinite(top), top, 0.0)
+        far = (np.log((share * np.exp(k * x - top)).sum(axis=-1)) + top[..., 0]) / k
+        small = (np.abs(apart) < 1.0).all(axis=-1)
+    return np.asarray(np.where(small, near, far), dtype=np.float64)
 
 
 def welfares(
