@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
@@ -27,7 +28,8 @@ class Reweigher(BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     """Weights under which group and label are independent, for any number of groups and labels.
 
     A row of group g with label y weighs P(g) P(y) / P(g, y) [1]_: more where its combination is rarer than chance would
-    have it, less where it is commoner. The sum of weights stays what it was.
+    have it, less where it is commoner. The sum of weights stays what it was, if every group has rows of every label; a
+    combination without rows cannot be weighed up.
 
     Parameters
     ----------
@@ -299,13 +301,8 @@ def _fit_weighted(estimator: Any, X: Any, y: Any, weights: Floats) -> Any:  # no
         path += f"{name}__"
     if not has_fit_parameter(last, "sample_weight"):
         raise InputError(f"{type(last).__name__} takes no sample_weight, so that it cannot be reweighed.")
-    if path and _routed():
-        last.set_fit_request(sample_weight=True)
-        path = ""
-    return estimator.fit(X, y, **{f"{path}sample_weight": weights})
-
-
-def _routed() -> bool:
-    from sklearn import get_config
-
-    return bool(get_config()["enable_metadata_routing"])
+    if not path:
+        return estimator.fit(X, y, sample_weight=weights)
+    # Routed metadata would reach, and have to be asked for by, every step that could use it; these are for the last.
+    with config_context(enable_metadata_routing=False):
+        return estimator.fit(X, y, **{f"{path}sample_weight": weights})
