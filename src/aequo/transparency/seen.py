@@ -1,0 +1,110 @@
+"""A model and the rows that it is looked at on: its own columns, the outcome, and the groups that people are in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aequo.core.counts import Floats
+from aequo.core.levels import level, sort_levels
+from aequo.errors import InputError
+from aequo.models.predicting import Model, as_model
+from aequo.models.rows import Rows, as_rows
+from aequo.transparency.columns import check_columns, rows_of
+
+__all__ = ["LEAST_ROWS", "Seen", "seen_of"]
+
+LEAST_ROWS = 30
+"""With fewer rows nothing is said."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """The model, the rows that it reads, and what else is known of them."""
+
+    model: Model
+    rows: Rows
+    truth: Floats | None
+    groups: dict[str, list[str | None]]
+    favourable: str | None
+    source: str
+    notes: tuple[str, ...]
+
+
+def seen_of(model: Any, data: Any, label: str | None, favourable: Any, groups: tuple[str, ...], seed: int) -> Seen:
+    """Return the model, the rows in the columns that it reads, the outcome and the groups; as `explain` takes them."""
+    given = _given(model, favourable)
+    more = tuple(c for c in (label, *groups) if c is not None)
+    names = tuple(dict.fromkeys((*given.columns, *more))) if given.columns else ()
+    rows = rows_of(data, names, seed=seed)
+    check_columns(more, rows.names)
+    read = given.columns or tuple(c for c in rows.names if c != label)
+    if label in read:
+        raise InputError(f"the model reads {label!r}, which is the label; expected a model that does not know it.")
+    notes: list[str] = []
+    kept = np.arange(len(rows))
+    if label is not None:
+        known = np.array([level(v) is not None for v in rows.objects(label)], dtype=bool)
+        kept = np.flatnonzero(known)
+        if not known.all():
+            notes.append(f"{int((~known).sum()):,} of {len(rows):,} rows have no value of {label}, and were left out.")
+    if len(kept) < LEAST_ROWS:
+        raise InputError(f"{len(kept):,} rows can be used; expected at least {LEAST_ROWS}.")
+    rows = rows.take(kept)
+    features = as_rows(rows, read)
+    asked = _given(model, favourable, background=features)
+    truth, said = (None, None) if label is None else _truth(asked, rows.objects(label), label, favourable)
+    return Seen(
+        model=asked,
+        rows=features,
+        truth=truth,
+        groups={name: [level(v) for v in rows.objects(name)] for name in groups},
+        favourable=said,
+        source=_source(data),
+        notes=tuple(notes),
+    )
+
+
+def _given(model: Any, favourable: Any, **how: Any) -> Model:
+    """Return the model, with the favourable value as its favourable class where it is one."""
+    if isinstance(model, Model) or favourable is None:
+        return as_model(model, **how)
+    classes = [level(c) for c in getattr(model, "classes_", ())]
+    return as_model(model, positive=favourable if level(favourable) in classes else None, **how)
+
+
+def _source(data: Any) -> str:
+    if hasattr(data, "source") and isinstance(data.source, str):
+        return str(data.source)
+    if isinstance(data, str) or hasattr(data, "__fspath__"):
+        return Path(data).name
+    return f"{type(data).__module__.split('.', 1)[0]} {type(data).__name__}".replace("builtins ", "")
+
+
+def _truth(model: Model, values: list[Any], label: str, favourable: Any) -> tuple[Floats, str | None]:
+    """Return the outcome of each row as a number, and the favourable value; none of a regression."""
+    if model.kind == "regressor":
+        numbers = np.array([_number(v) for v in values], dtype=np.float64)
+        if np.isnan(numbers).any():
+            raise InputError(f"the model is a regression, and {label!r} holds more than numbers.")
+        return numbers, None
+    good = level(model.positive if favourable is None else favourable)
+    texts = [level(v) for v in values]
+    if good not in texts:
+        seen = ", ".join(repr(t) for t in sort_levels(set(texts))[:6])
+        raise InputError(f"no row has {label} = {good!r}, which is favourable. Values: {seen}. Say favourable=...")
+    truth = np.array([t == good for t in texts], dtype=np.float64)
+    if truth.all():
+        raise InputError(f"every row has {label} = {good!r}; expected another outcome too.")
+    return truth, good
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
