@@ -356,6 +356,29 @@ class Ledger:
             [self._decision(input, output, model_version, operator_id, metadata, subject, verdict)]
         )[0]
 
+    def log_decisions(self, decisions: Iterable[Mapping[str, Any]]) -> list[Receipt]:
+        """Append many decisions in order, all or none, with one write to the disk.
+
+        Parameters
+        ----------
+        decisions : iterable of mapping
+            The parameters of `log_decision`, by name, for each.
+        """
+        return self._record_parts(
+            [
+                self._decision(
+                    one["input"],
+                    one["output"],
+                    one["model_version"],
+                    one.get("operator_id"),
+                    one.get("metadata"),
+                    one.get("subject"),
+                    one.get("verdict"),
+                )
+                for one in decisions
+            ]
+        )
+
     async def log_decision_async(
         self,
         *,

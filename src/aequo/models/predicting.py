@@ -165,10 +165,17 @@ class Model:
             Log-odds where the model works in log-odds, a distance for a support vector machine, the value for a
             regression.
         """
-        if self._margin is None:
-            return None
-        fed = self.fed(data)
-        return _checked(self._margin(fed), int(fed.shape[0]))
+        return self.margin(self.fed(data))
+
+    def margin(self, fed: Any) -> Floats | None:
+        """Return the margin of each row of what `fed` gave, or None if the model has none.
+
+        Parameters
+        ----------
+        fed : array or frame
+            From `fed`.
+        """
+        return None if self._margin is None else _checked(self._margin(fed), int(fed.shape[0]))
 
 
 def as_model(

@@ -1,1 +1,54 @@
-"""Explanations: what a model leaned on, and what would change its answer."""
+"""Explanations: what a model leaned on, and what would change its answer.
+
+The names below load when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aequo.transparency.attribution import Attribution, Attributions
+    from aequo.transparency.calibration import Confidence, VennAbers
+    from aequo.transparency.counterfactuals import counterfactuals
+    from aequo.transparency.explained import Explained
+    from aequo.transparency.explainer import Explainer, attributions
+    from aequo.transparency.reasons import Reason
+    from aequo.transparency.transparent import TransparentModel
+
+_HOMES = {
+    "Attribution": "attribution",
+    "Attributions": "attribution",
+    "Confidence": "calibration",
+    "Explained": "explained",
+    "Explainer": "explainer",
+    "Reason": "reasons",
+    "TransparentModel": "transparent",
+    "VennAbers": "calibration",
+    "attributions": "explainer",
+    "counterfactuals": "counterfactuals",
+}
+
+__all__ = [
+    "Attribution",
+    "Attributions",
+    "Confidence",
+    "Explained",
+    "Explainer",
+    "Reason",
+    "TransparentModel",
+    "VennAbers",
+    "attributions",
+    "counterfactuals",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"aequo.transparency.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'aequo.transparency' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
