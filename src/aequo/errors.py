@@ -12,6 +12,7 @@
     │   ├── Tampered                          the ledger's bytes are not what was recorded
     │   └── KeyProblem      (ValueError)      the key is absent, is another one, or was destroyed
     ├── Refused             (PermissionError) the policy, a legal hold or a missing right forbids it
+    │   └── EthicalViolation                  a duty that the policy declares is broken, or cannot be told
     ├── OutputError         (OSError)         the result could not be written; nothing half-written is left
     ├── MissingExtra        (ImportError)     an optional dependency is needed for this
     └── Unfair              (AssertionError)  a gate that you asked for did not open
@@ -30,6 +31,7 @@ from typing import Any
 
 __all__ = [
     "AequoError",
+    "EthicalViolation",
     "InputError",
     "KeyProblem",
     "LedgerError",
@@ -99,6 +101,23 @@ class KeyProblem(LedgerError, ValueError):
 
 class Refused(AequoError, PermissionError):
     """The policy, a legal hold or a missing right forbids it."""
+
+
+class EthicalViolation(Refused):
+    """A duty that the policy declares is broken, or whether it is cannot be told.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the duty.
+    finding : aequo.Finding or None
+        What was found; it names columns and numbers, and no value of a person.
+    """
+
+    def __init__(self, message: str = "", *, rule: str = "", finding: Any = None) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.finding = finding
 
 
 class OutputError(AequoError, OSError):

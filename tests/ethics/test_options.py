@@ -45,7 +45,7 @@ def test_an_option_that_another_dominates_is_never_first(
         assert ranking.first != "worse", ranking.form
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(SOCIETY, SOCIETY, st.floats(0.05, 0.95))
 def test_at_the_flip_weight_both_options_have_the_same_welfare(
     one: dict[str, dict[str, int]], two: dict[str, dict[str, int]], weight: float

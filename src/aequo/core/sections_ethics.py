@@ -62,15 +62,15 @@ def read_part(kind: type[_Part], expected: str) -> Callable[[KeyPath, object], _
     return read
 
 
-def _read_unique(kind: type[_Part], what: str) -> Callable[[KeyPath, object], tuple[_Part, ...]]:
+def _read_unique(kind: type[_Part], what: str, many: str) -> Callable[[KeyPath, object], tuple[_Part, ...]]:
     one = read_part(kind, f"a {what}, [[{kind.section}]] with its keys below it")
 
     def read(key: KeyPath, value: object) -> tuple[_Part, ...]:
-        parts = read_each(key, value, f"{what}s, [[{kind.section}]] each", one)
+        parts = read_each(key, value, f"{many}, [[{kind.section}]] each", one)
         names = [part.name for part in parts]  # type: ignore[attr-defined]  # both kinds have one
         for index, name in enumerate(names):
             if name in names[:index]:
-                raise PolicyError(f"two {what}s are named {name!r}, expected a name for each.", key=(*key, index))
+                raise PolicyError(f"two {many} are named {name!r}, expected a name for each.", key=(*key, index))
         return parts
 
     return read
@@ -145,7 +145,7 @@ class StakeholderPolicy(Section):
             raise PolicyError(
                 f"the stakeholder {self.name!r} has no utilities, expected one for each outcome, such as "
                 "{ tp = 1, fp = -0.5, fn = -1, tn = 0 }.",
-                key=("utilities",),
+                key=("name",),
             )
         for group, table in self.by_group.items():
             for outcome in table:
@@ -194,7 +194,9 @@ class EthicsPolicy(Section):
         None, read_optional_number(-_HUGE, _HUGE, "a number"), "added to utilities that must not be negative"
     )
     stakeholders: tuple[StakeholderPolicy, ...] = item(
-        (), _read_unique(StakeholderPolicy, "stakeholder"), "who lives with it, [[ethics.stakeholders]] each"
+        (),
+        _read_unique(StakeholderPolicy, "stakeholder", "stakeholders"),
+        "who lives with it, [[ethics.stakeholders]] each",
     )
 
     def __post_init__(self) -> None:
@@ -300,7 +302,7 @@ class DutiesPolicy(Section):
     on_error: Literal["block", "review"] = item(
         "block", read_choice("block", "review"), "where a function of yours fails: block or review"
     )
-    rules: tuple[DutyPolicy, ...] = item((), _read_unique(DutyPolicy, "duty"), "rules, [[duties.rules]] each")
+    rules: tuple[DutyPolicy, ...] = item((), _read_unique(DutyPolicy, "duty", "duties"), "rules, [[duties.rules]] each")
 
     @property
     def asked(self) -> bool:

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aequo.ethics.duties import Duties, Proxy
     from aequo.ethics.impact import Impact, Options
     from aequo.ethics.options import compare_options
     from aequo.ethics.utility import evaluate_utilitarian_impact
@@ -16,14 +17,25 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Aversion": "welfare",
+    "Duties": "duties",
     "Impact": "impact",
     "Options": "impact",
+    "Proxy": "duties",
     "WELFARES": "welfare",
     "compare_options": "options",
     "evaluate_utilitarian_impact": "utility",
 }
 
-__all__ = ["WELFARES", "Aversion", "Impact", "Options", "compare_options", "evaluate_utilitarian_impact"]
+__all__ = [
+    "WELFARES",
+    "Aversion",
+    "Duties",
+    "Impact",
+    "Options",
+    "Proxy",
+    "compare_options",
+    "evaluate_utilitarian_impact",
+]
 
 
 def __getattr__(name: str) -> Any:

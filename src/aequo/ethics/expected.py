@@ -9,7 +9,7 @@ from aequo.core.intervals import GroupInterval
 
 __all__ = ["expected", "likelihood_interval", "mover"]
 
-_STEPS = 100
+_STEPS = 56
 
 
 def expected(counts: Floats, utility: Floats) -> Floats:
