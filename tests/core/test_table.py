@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -299,3 +300,18 @@ def test_what_is_counted_is_never_rows_of_people() -> None:
     assert isinstance(counts, Counts)
     assert b"p-313" not in counts.to_json()
     assert as_polars({}).is_empty()
+
+
+@engines
+def test_without_a_seed_the_first_rows_come_in_their_order(engine: str) -> None:
+    from .tables import Column
+
+    data = ENGINES[engine]({"id": Column("integer", list(range(5000)))})
+    assert Table.of(data).sample(40, seed=None)["id"].tolist() == list(range(40))
+    assert Table.of(data).sample(10_000, seed=None)["id"].tolist() == list(range(5000))
+
+
+def test_a_file_is_read_in_its_order_too(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("i,t\n" + "".join(f"{i},x\n" for i in range(200_000)), encoding="utf-8")
+    assert Table.of(path).sample(1_000_000, seed=None)["i"].tolist() == list(range(200_000))

@@ -119,10 +119,10 @@ class Arrays:
             absent[column] = np.bincount(flat[mask], minlength=size)[used].astype(np.float64)
         return Cells(keys=_keys(used, steps, parts), n=n[used], sums=absent)
 
-    def sample(self, columns: Sequence[str], rows: int, seed: int) -> Mapping[str, Sequence[Any]]:
-        """Return the values of randomly chosen rows."""
-        chosen: Ints = np.arange(self.rows)
-        if rows < self.rows:
+    def sample(self, columns: Sequence[str], rows: int, seed: int | None) -> Mapping[str, Sequence[Any]]:
+        """Return the values of randomly chosen rows; without a seed of the first ones, in order."""
+        chosen: Ints = np.arange(min(rows, self.rows) if seed is None else self.rows)
+        if seed is not None and rows < self.rows:
             chosen = np.sort(np.random.default_rng(seed).choice(self.rows, rows, replace=False))
         out: dict[str, Sequence[Any]] = {}
         for column in columns:

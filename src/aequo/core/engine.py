@@ -148,8 +148,8 @@ class Engine(Protocol):
     def missing(self, by: Sequence[str], columns: Sequence[str], texts: tuple[str, ...]) -> Cells:
         """Count rows, and for each column (``sums``) the rows without a value, per cell of `by`; in one pass."""
 
-    def sample(self, columns: Sequence[str], rows: int, seed: int) -> Mapping[str, Sequence[Any]]:
-        """Return the values of randomly chosen rows."""
+    def sample(self, columns: Sequence[str], rows: int, seed: int | None) -> Mapping[str, Sequence[Any]]:
+        """Return the values of randomly chosen rows; without a seed of the first ones, in order."""
 
     def duplicates(self, by: Sequence[str], columns: Sequence[str], most: int, texts: tuple[str, ...]) -> Duplicates:
         """Count the rows in sets of equal rows with more than one value of `by`, looking at some `most` rows."""

@@ -191,8 +191,8 @@ class Frame:
         )
 
     @_translated
-    def sample(self, columns: Sequence[str], rows: int, seed: int) -> Mapping[str, Sequence[Any]]:
-        """Return the values of randomly chosen rows."""
+    def sample(self, columns: Sequence[str], rows: int, seed: int | None) -> Mapping[str, Sequence[Any]]:
+        """Return the values of randomly chosen rows; without a seed of the first ones, in order."""
         frame = self._frame.select(*(self._key(c).alias(c) for c in columns))
         if self._engine.is_duckdb():
             taken = _duckdb_sample(frame.to_native(), rows, seed)
@@ -200,8 +200,10 @@ class Frame:
             taken = _columns(self._some(frame, rows, seed))
         return {c: _instants(values) if self._zoned(c) else values for c, values in zip(columns, taken, strict=True)}
 
-    def _some(self, frame: nw.LazyFrame[Any], rows: int, seed: int) -> nw.LazyFrame[Any]:
+    def _some(self, frame: nw.LazyFrame[Any], rows: int, seed: int | None) -> nw.LazyFrame[Any]:
         native = frame.to_native()
+        if seed is None:
+            return frame.head(rows)
         if self._engine.is_polars():
             total = int(_columns(frame.select(nw.len()))[0][0])
             if rows >= total:
@@ -367,10 +369,13 @@ def _columns(frame: nw.LazyFrame[Any]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
-def _duckdb_sample(relation: Any, rows: int, seed: int) -> list[list[Any]]:
+def _duckdb_sample(relation: Any, rows: int, seed: int | None) -> list[list[Any]]:
     """Sample through one thread, so that the seed decides and not the order in which threads finish."""
+    chosen = (
+        f"LIMIT {int(rows)}" if seed is None else f"USING SAMPLE reservoir({int(rows)} ROWS) REPEATABLE ({int(seed)})"
+    )
     threads = relation.query("aequo_rows", "SELECT current_setting('threads')").fetchall()[0][0]
-    sql = f"SELECT * FROM aequo_rows USING SAMPLE reservoir({int(rows)} ROWS) REPEATABLE ({int(seed)})"  # noqa: S608 - integers
+    sql = f"SELECT * FROM aequo_rows {chosen}"  # noqa: S608 - integers
     relation.query("aequo_rows", "SET threads = 1")
     try:
         taken = relation.query("aequo_rows", sql).fetchall()

@@ -244,15 +244,16 @@ class Table:
         absent = np.array([counts.sums[c] for c in looked_at]).reshape(len(looked_at), len(groups))
         return MissingCounts(groups, looked_at, absent.T.round().astype(np.int64))
 
-    def sample(self, rows: int, *, seed: int, columns: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    def sample(self, rows: int, *, seed: int | None, columns: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
         """Return randomly chosen rows, in memory: numbers as float64 (NaN where missing), all else as canonical text.
 
         Parameters
         ----------
         rows : int
             How many at most.
-        seed : int
-            The same seed gives the same rows on the same data and engine.
+        seed : int or None
+            The same seed gives the same rows on the same data and engine. None takes the first rows, in their order
+            (of a Spark frame, which has none, any).
         columns : sequence of str, optional
             Columns to return; all that hold numbers, text, booleans or dates by default.
 

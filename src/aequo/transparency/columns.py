@@ -116,7 +116,7 @@ def column_of(rows: Rows, name: str) -> Column:
     return Column(name, np.array([math.nan if t is None else where[t] for t in texts]), levels)
 
 
-def rows_of(data: Any, names: Sequence[str] = (), *, most: int | None = None, seed: int = 0) -> Rows:
+def rows_of(data: Any, names: Sequence[str] = (), *, most: int | None = None, seed: int | None = 0) -> Rows:
     """Return the rows of a frame in memory, columns or a 2-D array, or of anything else that `aequo.Table` reads.
 
     Parameters
@@ -127,8 +127,8 @@ def rows_of(data: Any, names: Sequence[str] = (), *, most: int | None = None, se
         The columns to keep, in this order; all by default.
     most : int, optional
         Of more rows, so many are sampled.
-    seed : int
-        Of the sample.
+    seed : int or None
+        Of the sample; None takes the first rows, in their order.
 
     Raises
     ------
@@ -152,9 +152,11 @@ def rows_of(data: Any, names: Sequence[str] = (), *, most: int | None = None, se
     rows = as_rows(data, names)
     if not len(rows):
         raise InputError("the data has no rows; expected at least one.")
-    if most is not None and len(rows) > most:
-        return rows.take(np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False)))
-    return rows
+    if most is None or len(rows) <= most:
+        return rows
+    if seed is None:
+        return rows.take(np.arange(most))
+    return rows.take(np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False)))
 
 
 def _elsewhere(data: Any) -> bool:
@@ -163,7 +165,7 @@ def _elsewhere(data: Any) -> bool:
     return kind.__module__.split(".", 1)[0] in ("duckdb", "_duckdb", "pyspark") or kind.__name__ == "LazyFrame"
 
 
-def asked_of(model: Any, data: Any, *, most: int | None = None, seed: int = 0) -> tuple[Model, Rows]:
+def asked_of(model: Any, data: Any, *, most: int | None = None, seed: int | None = 0) -> tuple[Model, Rows]:
     """Return a model that gives scores, and rows in the columns that it reads; parameters as for `rows_of`.
 
     Examples

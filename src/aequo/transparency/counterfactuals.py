@@ -134,7 +134,8 @@ def counterfactuals(
     'Approved if debt were 0.39 instead of 0.91.'
     """
     _possible(n, max_changed, plausible, budget)
-    asked, rows = asked_of(model, data, most=None if _is_position(row) else max_rows, seed=seed)
+    placed = _is_position(row)
+    asked, rows = asked_of(model, data, most=None if placed else max_rows, seed=None if placed else seed)
     here = _row(rows, row)
     rows = here.rows
     columns = {name: column_of(rows, name) for name in rows.names}
