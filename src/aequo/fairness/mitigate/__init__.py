@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aequo.fairness.mitigate.adversarial import AdversarialDebiasing
+    from aequo.fairness.mitigate.adversarial_outcome import AdversarialResult, Epoch
     from aequo.fairness.mitigate.cells import CellWeights
     from aequo.fairness.mitigate.outcome import GroupRule, Rate, ThresholdResult
     from aequo.fairness.mitigate.reweigher import ReweighedClassifier, Reweigher
@@ -13,7 +15,10 @@ if TYPE_CHECKING:
     from aequo.fairness.mitigate.weighing import add_weights
 
 _HOMES = {
+    "AdversarialDebiasing": "adversarial",
+    "AdversarialResult": "adversarial_outcome",
     "CellWeights": "cells",
+    "Epoch": "adversarial_outcome",
     "FairThresholdOptimizer": "thresholds",
     "GroupRule": "outcome",
     "Rate": "outcome",
@@ -22,10 +27,13 @@ _HOMES = {
     "ThresholdResult": "outcome",
     "add_weights": "weighing",
 }
-_SKLEARN = ("reweigher", "thresholds")  # modules that subclass its BaseEstimator
+_SKLEARN = ("adversarial", "reweigher", "thresholds")  # modules that subclass its BaseEstimator
 
 __all__ = [
+    "AdversarialDebiasing",
+    "AdversarialResult",
     "CellWeights",
+    "Epoch",
     "FairThresholdOptimizer",
     "GroupRule",
     "Rate",
