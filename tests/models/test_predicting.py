@@ -84,7 +84,7 @@ def trees() -> dict[str, tuple[Any, Any, Any]]:
     made: dict[str, tuple[Any, Any, Any]] = {}
     for name, rows in (("frame", NUMBERS), ("array", ARRAY), ("categories", CATEGORIES)):
         x = xgboost.XGBClassifier(n_estimators=5, enable_categorical=True).fit(rows, Y)
-        g = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(rows, Y)
+        g = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(rows, Y)
         made[f"xgboost {name}"] = (x, rows, x.predict_proba(rows)[:, 1])
         made[f"xgboost booster {name}"] = (x.get_booster(), rows, x.predict_proba(rows)[:, 1])
         made[f"lightgbm {name}"] = (g, rows, g.predict_proba(rows)[:, 1])

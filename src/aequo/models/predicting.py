@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -12,7 +13,7 @@ import numpy as np
 from aequo.core.columns import Array
 from aequo.core.counts import Floats
 from aequo.core.levels import level
-from aequo.errors import InputError, did_you_mean, need
+from aequo.errors import AequoError, InputError, did_you_mean, need
 from aequo.models.rows import Rows, as_rows
 
 __all__ = ["Family", "Kind", "Model", "Outputs", "as_model"]
@@ -115,6 +116,32 @@ class Model:
         except InputError:
             return np.array([rows.objects(name) for name in rows.names], dtype=object).T
 
+    @contextmanager
+    def reading(self, rows: Rows) -> Iterator[None]:
+        """Make what a library says of rows that it cannot read one sentence, in which nobody's values are.
+
+        Parameters
+        ----------
+        rows : Rows
+            What the model is asked about.
+        """
+        try:
+            yield
+        except AequoError:
+            raise
+        except (ValueError, TypeError, KeyError) as error:
+            gaps = [name for name in rows.names if None in rows.objects(name)]
+            listed = ", ".join(map(repr, gaps[:5])) + (" ..." if gaps[5:] else "")
+            hint = (
+                f"values are missing in {listed}; fill them, or fit a pipeline that does"
+                if gaps
+                else "look for a category or a type that it was not fitted on"
+            )
+            kind = type(self.native).__name__ if self.family != "function" else "function"
+            told = InputError(f"the model, a {kind}, cannot read these rows ({type(error).__name__}): {hint}.")
+            # A library quotes the value that it stumbled over; a person's own function may say what they like.
+            raise told from (error if self.family == "function" else None)
+
     def scores(self, data: Any) -> Floats:
         """Return the score of each row: the probability of the favourable class, or the value of a regression.
 
@@ -133,7 +160,9 @@ class Model:
         InputError
             If the rows cannot be used, or a score is not a finite number or not in [0, 1].
         """
-        return self.answer(self.fed(data))
+        rows = self.rows(data)
+        with self.reading(rows):
+            return self.answer(self.fed(rows))
 
     def answer(self, fed: Any) -> Floats:
         """Return the score of each row of what `fed` gave.
@@ -165,7 +194,9 @@ class Model:
             Log-odds where the model works in log-odds, a distance for a support vector machine, the value for a
             regression.
         """
-        return self.margin(self.fed(data))
+        rows = self.rows(data)
+        with self.reading(rows):
+            return self.margin(self.fed(rows))
 
     def margin(self, fed: Any) -> Floats | None:
         """Return the margin of each row of what `fed` gave, or None if the model has none.

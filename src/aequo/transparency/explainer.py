@@ -106,7 +106,10 @@ class Explainer:
             Many rows, or one.
         """
         rows = self.model.rows(data)
-        return self._estimated(rows) if self._formula is None else self._by_formula(rows)
+        if self._formula is None:
+            return self._estimated(rows)
+        with self.model.reading(rows):
+            return self._by_formula(rows)
 
     # -- what is worked out once --------------------------------------------------------------------------------------
 
@@ -152,9 +155,13 @@ class Explainer:
         if halves is None or formula is None:
             raise AssertionError("a formula is for a model in two halves")
         prepared = halves.prepared(self.model.fed(rows))  # once: it is most of the work
-        scores = halves.final.answer(prepared)
-        margin = halves.final.margin(prepared) if formula.space in ("log-odds", "margin") else scores
-        outputs = scores if margin is None else margin
+        outputs = halves.final.margin(prepared) if formula.space in ("log-odds", "margin") else None
+        if outputs is None:
+            scores = outputs = halves.final.answer(prepared)
+        elif formula.space == "log-odds":  # proved on the background: no need to ask twice
+            scores = 1 / (1 + np.exp(-np.clip(outputs, -700, 700)))
+        else:
+            scores = halves.final.answer(prepared)
         return Attributions(
             columns=self.model.columns,
             contributions=halves.by_column(formula.parts(prepared), len(self.model.columns)),
