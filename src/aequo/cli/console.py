@@ -12,7 +12,7 @@ from typing import TextIO
 
 from aequo.errors import OutputError
 
-__all__ = ["print_json", "print_lines", "print_result", "say", "usable_streams", "waiting"]
+__all__ = ["print_json", "print_lines", "print_result", "progress_bar", "say", "usable_streams", "waiting"]
 
 
 def usable_streams() -> None:
@@ -160,4 +160,40 @@ def waiting(what: str, *, after: float = 1.0, every: float = 0.5) -> Iterator[No
         if time.monotonic() - start >= after:
             with contextlib.suppress(OSError, ValueError):
                 stderr.write("\r" + " " * (len(what) + 20) + "\r")
+                stderr.flush()
+
+
+@contextlib.contextmanager
+def progress_bar(what: str, *, after: float = 1.0) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows on a terminal's stderr how many of how many steps are done, once it has taken a while.
+
+    Parameters
+    ----------
+    what : str
+        What is being done.
+    after : float
+        Seconds until it is first shown.
+    """
+    stderr = sys.stderr
+    shown = stderr.isatty() and os.environ.get("TERM") != "dumb"
+    start, widest = time.monotonic(), 0
+
+    def step(done: int, total: int) -> None:
+        nonlocal widest
+        if not shown or time.monotonic() - start < after:
+            return
+        filled = round(20 * done / max(total, 1))
+        left = (time.monotonic() - start) * (total - done) / max(done, 1)
+        text = f"{what} [{'#' * filled}{'.' * (20 - filled)}] {done}/{total}, about {left:.0f} s left"
+        widest = max(widest, len(text))
+        with contextlib.suppress(OSError, ValueError):
+            stderr.write("\r" + text.ljust(widest))
+            stderr.flush()
+
+    try:
+        yield step
+    finally:
+        if widest:
+            with contextlib.suppress(OSError, ValueError):
+                stderr.write("\r" + " " * widest + "\r")
                 stderr.flush()

@@ -96,7 +96,7 @@ class Remedy:
         return self.name != "none" and self.counts is not None and "none" not in self.same_as
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values; `counts` are not among them, since their cells may be single people."""
         return {
             "name": self.name,
             "description": self.description,
@@ -109,7 +109,6 @@ class Remedy:
             "pareto": self.pareto,
             "distinguishable": self.distinguishable,
             "same_as": list(self.same_as),
-            "counts": None if self.counts is None else self.counts.to_dict(),
             "failures": list(self.failures),
             "failed": self.failed,
         }

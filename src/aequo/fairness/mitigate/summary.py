@@ -178,6 +178,7 @@ def gap_of(counts: Sequence[Counts], plan: Plan) -> Gap:
                 n=round(float(np.nan_to_num(behind)[:, i].sum()) / plan.share),
             )
             for name, i in at.items()
+            if fits[i]
         }
         judged = [i for i in range(len(names)) if fits[i]]
         for a in judged:
