@@ -16,6 +16,7 @@ from aequo.core.reading import (
     read_each,
     read_level,
     read_number,
+    read_optional_column,
     read_optional_number,
     read_table,
     read_text,
@@ -163,6 +164,8 @@ class EthicsPolicy(Section):
     ----------
     stakeholders : tuple of StakeholderPolicy
         Who lives with the decisions; mappings with their keys are read.
+    baseline : str or None
+        Column with the decisions that are there now, which changes are against.
     max_gap : float or None
         Largest difference of expected utility between groups; None judges none.
     max_loss : float or None
@@ -179,6 +182,7 @@ class EthicsPolicy(Section):
     """
 
     section: ClassVar[str] = "ethics"
+    baseline: str | None = item(None, read_optional_column, "column with the decisions that are there now")
     max_gap: float | None = item(
         None, read_optional_number(0, _HUGE, "a number of 0 or more"), "largest difference between groups"
     )
@@ -281,6 +285,8 @@ class DutiesPolicy(Section):
     ----------
     protected : tuple of str
         Columns that must not be features.
+    features : tuple of str
+        The columns that the model uses; where empty, it is not known.
     max_proxy : float or None
         Area under the ROC curve up to which features may tell a protected column, 0.5 to 1; None asks for no check.
     on_missing : {"block", "review", "allow"}
@@ -293,6 +299,7 @@ class DutiesPolicy(Section):
 
     section: ClassVar[str] = "duties"
     protected: tuple[str, ...] = item((), read_columns, "columns that must not be features")
+    features: tuple[str, ...] = item((), read_columns, "columns that the model uses")
     max_proxy: float | None = item(
         None, read_optional_number(0.5, 1, "a number from 0.5 to 1"), "how well features may tell a protected column"
     )

@@ -15,6 +15,7 @@ from aequo.core.finding import Evidence, Finding, Status, overall
 from aequo.core.policy import Policy
 from aequo.core.table import Table
 from aequo.errors import InputError
+from aequo.ethics.impact import Impact
 from aequo.fairness.judge import decide
 from aequo.flows.data_checks import data_checks
 from aequo.flows.group_table import group_rows
@@ -151,15 +152,24 @@ def _assessed(data: Any, policy: Policy) -> Assessment:
     digest = published_digest(rows, {m.name for metric in found for m in metric.measured})
     evidence = (Evidence(kind="counts", digest=digest), Evidence(kind="policy", digest=policy.digest()))
     findings = tuple(replace(f, evidence=evidence) for f in _decided(asked, policy, withheld))
+    notes = method_notes(counts, findings, checks, subjects, policy, kind, withheld)
+    impacts: tuple[Impact, ...] = ()
+    if policy.ethics.stakeholders or policy.duties.asked:
+        from aequo.flows.ethics import ethics_notes, weigh_table
+
+        weighed, impacts = weigh_table(table, policy)
+        findings = tuple(sorted((*findings, *weighed), key=lambda f: (-f.status.severity, not f.required)))
+        notes += tuple(note for note in ethics_notes(weighed, impacts) if note not in notes)
     return Assessment(
         verdict=overall(findings),
         findings=findings,
         groups=rows,
         data=_summary(table, counts, policy, kind, digest),
         policy=policy,
-        notes=method_notes(counts, findings, checks, subjects, policy, kind, withheld),
+        notes=notes,
         reproduce=reproduce(table, policy),
         version=_version(),
+        impacts=impacts,
     )
 
 

@@ -134,7 +134,7 @@ def _has_own_rules(policy: Policy) -> bool:
     mine, default = policy.to_dict(), Policy().to_dict()
     said = {"label", "favourable", "prediction", "score", "threshold", "weight", "task"}
     said |= {"columns", "controls", "reference"}
-    for section in ("limits", "required", "statistics", "privacy", "groups", "data"):
+    for section in ("limits", "required", "statistics", "privacy", "groups", "data", "ethics", "duties"):
         if section in ("groups", "data"):
             if any(v != default[section][k] for k, v in mine[section].items() if k not in said):
                 return True

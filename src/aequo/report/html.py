@@ -10,6 +10,7 @@ import msgspec
 
 from aequo.core.finding import Finding, Status
 from aequo.report import words
+from aequo.report.ethics_items import impact_items
 from aequo.report.figures import Budget, block_context
 from aequo.report.page import embedded_json, environment, style_sheet
 from aequo.report.result import Assessment
@@ -17,7 +18,7 @@ from aequo.report.svg import limit_bar
 from aequo.report.verdict import facts, headline
 from aequo.report.view import blocks, ranked, tally, unjudged
 
-__all__ = ["to_html"]
+__all__ = ["finding_items", "to_html"]
 
 MOST_JSON = 250_000
 """A larger result is embedded without its per-group table, which findings.json holds."""
@@ -63,11 +64,12 @@ def to_html(assessment: Assessment, *, fragment: bool = False) -> str:
         ],
         "glyph": words.GLYPHS[assessment.verdict],
         "facts": facts(assessment),
-        "findings": _findings(found, assessment),
+        "findings": finding_items(found, assessment.policy.statistics.confidence),
         "confidence": f"{100 * assessment.policy.statistics.confidence:g}%",
         "single": [b for b in parts if not b["crossed"]],
         "crossed": [b for b in parts if b["crossed"]],
         "data_blocks": [b for b in parts if b["data"]],
+        "impacts": impact_items(assessment.impacts),
         "unjudged": unjudged(assessment),
         "notes": [words.plain(n) for n in assessment.notes],
         "policy": _flat(assessment.policy.to_dict()),
@@ -107,7 +109,7 @@ class _Item:
     bar: Any
 
 
-def _findings(found: Sequence[Finding], assessment: Assessment) -> dict[str, Any]:
+def finding_items(found: Sequence[Finding], confidence: float) -> dict[str, Any]:
     """Split findings into those to show at once, those folded, and those that are one line each."""
     open_, passed = [f for f in found if f.status is not Status.PASS], [f for f in found if f.status is Status.PASS]
     if not open_ or len(passed) <= 2:
@@ -119,7 +121,6 @@ def _findings(found: Sequence[Finding], assessment: Assessment) -> dict[str, Any
         left = max(0, MOST_FINDINGS - sum(map(len, full[:i])))
         full[i], rest = part[:left], part[left:]
         lines += rest
-    confidence = assessment.policy.statistics.confidence
     at_once, folded, fine = ([_item(f, confidence) for f in part] for part in full)
     return {
         "open": at_once,
@@ -176,9 +177,9 @@ def _json(assessment: Assessment) -> Any:
     """Return the result as JSON that the page may hold: of a large one without the lists that findings.json has."""
     plain = assessment.to_dict()
     raw = msgspec.json.encode(plain)
-    for key in ("groups", "findings"):
+    for key in ("groups", "impacts", "findings"):
         if len(raw) <= MOST_JSON:
             break
-        plain[f"{key}_left_out"] = len(plain.pop(key))
+        plain[f"{key}_left_out"] = len(plain.pop(key, ()))
         raw = msgspec.json.encode(plain)
     return embedded_json(raw)

@@ -52,6 +52,10 @@ def to_markdown(assessment: Assessment) -> str:
     for block in blocks(assessment):
         out += _block(block, assessment, left)
         left -= min(left, len(block.outcomes) + len(block.data))
+    if assessment.impacts:
+        from aequo.report.ethics_markdown import section  # it is written with what is below
+
+        out += section(assessment.impacts, assessment.policy.statistics.confidence)
     out += ["## What was not judged, and why", ""]
     items = unjudged(assessment)
     out += [f"- {escape(u.what)}: {escape(u.why)}" for u in items[:MOST_ROWS]]

@@ -11,6 +11,7 @@ import msgspec
 
 from aequo.core.finding import Finding, Status
 from aequo.core.policy import Policy
+from aequo.ethics.impact import Impact
 
 if TYPE_CHECKING:
     from aequo.ledger.entry import Receipt
@@ -138,6 +139,8 @@ class Assessment:
         The call or command that gives this result again.
     version : str
         Version of aequo.
+    impacts : tuple of Impact
+        Who gains and who pays, for each group column and crossing, where the policy says what outcomes are worth.
     receipt : Receipt or None
         The ledger's, where the assessment was recorded. It is no part of the result, which the ledger has a digest of.
     """
@@ -150,6 +153,7 @@ class Assessment:
     notes: tuple[str, ...]
     reproduce: str
     version: str
+    impacts: tuple[Impact, ...] = ()
     receipt: Receipt | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
@@ -172,6 +176,7 @@ class Assessment:
                     "notes": self.notes,
                     "reproduce": self.reproduce,
                     "version": self.version,
+                    **({"impacts": self.impacts} if self.impacts else {}),
                 }
             )
         )

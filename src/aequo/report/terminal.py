@@ -45,6 +45,10 @@ def show(assessment: Assessment, *, file: IO[str] | None = None, width: int | No
     page.verdict()
     page.findings()
     page.groups()
+    if assessment.impacts:
+        from aequo.report.ethics_terminal import show_impacts
+
+        show_impacts(assessment.impacts, page)
     page.not_judged()
 
 

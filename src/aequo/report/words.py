@@ -74,9 +74,20 @@ _CHECKS = {
     "label-divergence": "Label divergence",
     "mean-outcome-parity": "Mean outcome parity",
     "small-groups": "Group sizes",
+    "duty-error": "Duty",
+    "utility-gap": "Gap of expected utility",
+    "utility-loss": "Largest loss of utility",
+    "protected-attributes": "Protected attributes",
 }
 # What stands between check and subject, where it is not "by".
-_BETWEEN = {"proxies": "for", "label-noise": "in", "duplicates": "across groups of"}
+_BETWEEN = {
+    "proxies": "for",
+    "label-noise": "in",
+    "duplicates": "across groups of",
+    "duty": "of",
+    "duty-error": "of",
+    "protected-attributes": "among",
+}
 _MEASURES = {
     "base_rate": "Favourable labels",
     "positive_predictive_value": "Positive predictive value",
@@ -107,6 +118,11 @@ _CHECK_UNITS: dict[str, Unit] = {
     "label-divergence": "number",
     "missing-rate-variance": "number",
     "proxies": "number",
+    "duty": "percent",
+    "duty-error": "percent",
+    "protected-attributes": "number",
+    "utility-gap": "number",
+    "utility-loss": "number",
     "demographic-parity": "points",
     "equal-opportunity": "points",
     "equalized-odds": "points",
