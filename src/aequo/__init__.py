@@ -58,7 +58,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in ("errors", "fairness", "ledger", "privacy", "testing"):
+    if name in ("errors", "fairness", "ledger", "privacy", "testing", "transparency"):
         return importlib.import_module(f"aequo.{name}")
     raise AttributeError(f"module 'aequo' has no attribute {name!r}")
 
