@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aequo.core.table import Table
     from aequo.flows.activity import report_activity
     from aequo.flows.assess import assess
+    from aequo.flows.ethics import weigh
     from aequo.flows.example import loan_applications
     from aequo.flows.gate import gate
     from aequo.ledger.ledger import Ledger
@@ -36,6 +37,7 @@ _HOMES = {
     "gate": "aequo.flows.gate",
     "loan_applications": "aequo.flows.example",
     "report_activity": "aequo.flows.activity",
+    "weigh": "aequo.flows.ethics",
 }
 
 __all__ = [
@@ -52,13 +54,14 @@ __all__ = [
     "gate",
     "loan_applications",
     "report_activity",
+    "weigh",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in ("errors", "fairness", "ledger", "privacy", "testing", "transparency"):
+    if name in ("errors", "ethics", "fairness", "ledger", "privacy", "testing", "transparency"):
         return importlib.import_module(f"aequo.{name}")
     raise AttributeError(f"module 'aequo' has no attribute {name!r}")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aequo.ledger import Ledger, Receipt
     from aequo.report.result import Assessment
 
-__all__ = ["assess", "deliver"]
+__all__ = ["assess", "deliver", "recording"]
 
 Task = Literal["auto", "binary", "multiclass", "regression"]
 On = Literal["unknown", "fail", "never"]
@@ -94,7 +94,7 @@ def assess(
 
     rules = find_policy(policy)
     named = ", ".join(Path(d).name for d in data[:3]) + (" ..." if len(data) > 3 else "")
-    with _recording(rules, ledger, key) as book:
+    with recording(rules, ledger, key) as book:
         with waiting(f"Reading {named}"):
             from aequo.core.table import Table
             from aequo.flows.assess import assess as run
@@ -121,7 +121,7 @@ def assess(
 
 
 @contextlib.contextmanager
-def _recording(rules: Policy, ledger: str | None, key: str | None) -> Iterator[Ledger | None]:
+def recording(rules: Policy, ledger: str | None, key: str | None) -> Iterator[Ledger | None]:
     """Give the ledger to record in, if one is named: one that cannot be opened is told before the work."""
     from aequo.cli.ledger_options import URL_VARIABLE, open_ledger, place
 

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from aequo import __version__
-from aequo.cli import assess, demo, erase, init, ledger, minimize, mitigate, privacy, pseudonymise, subject
+from aequo.cli import assess, demo, erase, ethics, init, ledger, minimize, mitigate, privacy, pseudonymise, subject
 from aequo.cli.console import say, usable_streams
 from aequo.cli.signals import Stopped, catch_signals
 from aequo.errors import AequoError
@@ -60,6 +60,7 @@ def _about(
 app.command("assess", short_help="Assess decisions and data.")(assess.assess)
 app.command("demo", short_help="Assess 1,989 real mortgage applications.")(demo.demo)
 app.command("mitigate", short_help="Compare remedies, and save the one to take.")(mitigate.mitigate)
+app.command("ethics", short_help="Weigh decisions: who gains, who pays; and duties.")(ethics.ethics)
 app.command("init", short_help="Write a policy: purpose, people, columns, limits.")(init.init)
 app.add_typer(ledger.app, name="ledger", short_help="Keep, read, prove and verify a log of decisions.")
 app.command("pseudonymise", short_help="Replace personal columns of a file.")(pseudonymise.pseudonymise)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aequo.core.counts import Counts, Floats, Ints
+from aequo.core.counts import Counts, Dim, Floats, Ints
 from aequo.core.favourable import favourable_codes, listed, resolve_favourable, speak_alike
 from aequo.core.levels import Level
 from aequo.core.sections_ethics import StakeholderPolicy
@@ -146,7 +146,8 @@ def tally(
     option : str
         Name of what the counts' decisions are.
     baseline : str, optional
-        A control column of the counts that holds other decisions on the same rows.
+        A control column of the counts that holds other decisions on the same rows; or the label, where that is what was
+        decided before.
     baseline_name : str
         Name of that option.
 
@@ -168,8 +169,9 @@ def tally(
     decided = {option: prediction or label}
     if baseline is not None:
         other = counts.dims[counts.axis(baseline)]
-        if other.role != "control":
+        if other.role not in ("control", "label"):
             raise InputError(f"{baseline!r} is a {other.role} of these counts; the baseline is a column of its own.")
+        _same_classes(counts, other)
         decided[baseline_name] = other
     groups = counts.groups(by)
     if kind in ("confusion", "decision"):
@@ -182,6 +184,18 @@ def tally(
     codes = np.stack(list(found.values()), axis=1)
     known = (codes >= 0).all(axis=1) & ~groups.missing[groups.codes] & (counts.n > 0)
     return _collect(counts, groups.codes, groups.labels, groups.subject, codes, known, outcomes, tuple(decided))
+
+
+def _same_classes(counts: Counts, other: Dim) -> None:
+    """Refuse a baseline whose values are none of the outcome's: each would be read as the unfavourable one."""
+    known = {v for d in counts.dims if d.role in ("label", "prediction") for v in d.levels if v is not None}
+    seen, binary = {v for v in other.levels if v is not None}, {"0", "1", "True", "False"}
+    if counts.thresholded or not seen - known or (seen <= binary and known <= binary):
+        return
+    raise InputError(
+        f"the baseline {other.name!r} has values that are no outcome here: {listed(seen - known)}; outcomes are "
+        f"{listed(known)}."
+    )
 
 
 def _binary(counts: Counts, dim: Any, best: str, kind: str) -> Ints:

@@ -29,7 +29,7 @@ from aequo.report.ethics import EthicsReport
 if TYPE_CHECKING:
     from aequo.ledger import Ledger, Receipt
 
-__all__ = ["Weighed", "enforce_duties", "read_utilities", "weigh", "weigh_table"]
+__all__ = ["Weighed", "enforce_duties", "ethics_notes", "read_utilities", "record_report", "weigh", "weigh_table"]
 
 _Names = str | Sequence[str] | None
 Weighed = tuple[tuple[Finding, ...], tuple[Impact, ...]]
@@ -123,7 +123,7 @@ def weigh(
         table = Table.of(data, missing=rules.data.missing)
         findings, impacts = weigh_table(table, rules)
         result = _report(table, rules, findings, impacts)
-        return result if book is None else replace(result, receipt=_record(book, result))
+        return result if book is None else replace(result, receipt=record_report(book, result))
 
 
 def read_utilities(path: str | Path) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _counts(table: Table, policy: Policy) -> Counts:
         raise InputError("no group column was given: say which column names the groups (group=, --group).")
     if d.label is None and d.prediction is None and d.score is None:
         raise InputError("no outcome was given: say which column holds it (label=, prediction= or score=).")
-    now = policy.ethics.baseline
+    now = policy.ethics.baseline if policy.ethics.baseline != d.label else None
     counts = table.counts(
         group=g.columns,
         control=() if now is None else (now,),
@@ -414,7 +414,14 @@ def _reproduce(table: Table, policy: Policy) -> str:
     return f"aequo.weigh(data, {', '.join(arguments)}, policy={FILE_NAME!r})"
 
 
-def _record(ledger: Ledger, result: EthicsReport) -> Receipt:
+def record_report(ledger: Ledger, result: EthicsReport) -> Receipt:
+    """Append a report to a ledger: digests, the verdict, and which duties were kept; no rows.
+
+    Raises
+    ------
+    LedgerError
+        If it could not be recorded.
+    """
     from hashlib import sha256
 
     by_status = {s.value: sum(f.status is s for f in result.findings) for s in Status}
