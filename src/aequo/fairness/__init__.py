@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aequo.fairness import mitigate as mitigate  # reached as aequo.fairness.mitigate; lazy itself
 from aequo.fairness.checks import CHECKS
 from aequo.fairness.data_bias import (
     DataBiasDetector,

@@ -23,7 +23,7 @@ from aequo.errors import InputError, UnknownColumn, did_you_mean
 from aequo.fairness.mitigate.cells import CellWeights, Missing, Unseen, check_options
 from aequo.fairness.mitigate.sensitive import coded, row_groups
 
-__all__ = ["add_weights"]
+__all__ = ["add_weights", "weights_of"]
 
 _TERMS = 2_000
 """More combinations than this make a query that engines choke on."""
