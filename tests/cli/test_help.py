@@ -16,7 +16,7 @@ from aequo.cli.main import main
 
 from .calls import Run, clean_environment, write
 
-COMMANDS = ("assess", "demo", "erase", "init", "minimize", "pseudonymise")
+COMMANDS = ("assess", "demo", "erase", "explain", "init", "minimize", "pseudonymise")
 GROUPS = {
     "ledger": ("init", "append", "show", "tail", "report", "checkpoint", "prove", "verify", "export"),
     "privacy": ("check",),

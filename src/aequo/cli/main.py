@@ -17,7 +17,20 @@ from typing import Annotated
 import typer
 
 from aequo import __version__
-from aequo.cli import assess, demo, erase, ethics, init, ledger, minimize, mitigate, privacy, pseudonymise, subject
+from aequo.cli import (
+    assess,
+    demo,
+    erase,
+    ethics,
+    explain,
+    init,
+    ledger,
+    minimize,
+    mitigate,
+    privacy,
+    pseudonymise,
+    subject,
+)
 from aequo.cli.console import say, usable_streams
 from aequo.cli.signals import Stopped, catch_signals
 from aequo.errors import AequoError
@@ -66,6 +79,7 @@ app.add_typer(ledger.app, name="ledger", short_help="Keep, read, prove and verif
 app.command("pseudonymise", short_help="Replace personal columns of a file.")(pseudonymise.pseudonymise)
 app.command("minimize", short_help="Keep the columns that are needed, or find them out.")(minimize.minimize)
 app.command("erase", short_help="Erase a person in every store, with a receipt.")(erase.erase)
+app.command("explain", short_help="Explain a model, or one of its decisions.")(explain.explain)
 app.add_typer(privacy.app, name="privacy", short_help="Check whether a table is fit to be released.")
 app.add_typer(subject.app, name="subject", short_help="What is held on a person: export, holds, retention.")
 

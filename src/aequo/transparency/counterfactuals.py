@@ -346,8 +346,8 @@ def _why(found: Sequence[Counterfactual], searched: Searched, score: float, outc
     if found:
         fewest = len(found[0].changes)
         columns = "one column" if fewest == 1 else f"{fewest} columns"
-        ways = "One way" if len(found) == 1 else f"{len(found)} ways"
-        return f"{ways} to {outcome}; the smallest changes {columns}."
+        ways = "One change was" if len(found) == 1 else f"{len(found)} changes were"
+        return f"{ways} found with which it would be {outcome}; the smallest is of {columns}."
     if not searched.columns:
         return f"None found: no column may change ({', '.join(searched.immutable)} are immutable)."
     every = {0: "", 1: "; every value of each single column was tried"}.get(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -107,7 +106,7 @@ def _said(
     share = {g.group: value for g, value in parts}
     most, least = _percent(share[first.high_group]), _percent(share[first.low_group])
     seen = f"{first.name} is {most} of what the model leans on for {first.high_group}, {least} for {first.low_group}"
-    reach = f"{_points(first.difference)} ({_points(interval[0])} to {_points(interval[1])})"
+    reach = f"{_points(first.difference)} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
     if status is Status.FAIL:
         return f"The model leans on different columns by {subject}: {seen}; {reach} apart, over {_points(limit)}."
     if status is Status.PASS:
@@ -129,7 +128,7 @@ def _percent(value: float) -> str:
 
 
 def _points(value: float) -> str:
-    return "no end" if math.isinf(value) else f"{100 * value:.1f} pts"
+    return f"{100 * value:.1f} pts"
 
 
 def _finding(

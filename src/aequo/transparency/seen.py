@@ -35,8 +35,34 @@ class Seen:
     notes: tuple[str, ...]
 
 
-def seen_of(model: Any, data: Any, label: str | None, favourable: Any, groups: tuple[str, ...], seed: int) -> Seen:
-    """Return the model, the rows in the columns that it reads, the outcome and the groups; as `explain` takes them."""
+def seen_of(
+    model: Any,
+    data: Any,
+    label: str | None = None,
+    favourable: Any = None,
+    groups: tuple[str, ...] = (),
+    seed: int | None = 0,
+    *,
+    all_rows: bool = False,
+) -> Seen:
+    """Return the model, the rows in the columns that it reads, the outcome and the groups; as `explain` takes them.
+
+    Parameters
+    ----------
+    model, data, label, favourable, groups
+        As for `explain`.
+    seed : int or None
+        Of a sample of very many rows; None takes the first ones in their order.
+    all_rows : bool
+        Keep the rows without an outcome too, which is NaN then, and accept few rows.
+
+    Raises
+    ------
+    UnknownColumn
+        If a column is not there.
+    InputError
+        If there are too few rows, or the outcome cannot be used.
+    """
     given = _given(model, favourable)
     more = tuple(c for c in (label, *groups) if c is not None)
     names = tuple(dict.fromkeys((*given.columns, *more))) if given.columns else ()
@@ -46,15 +72,13 @@ def seen_of(model: Any, data: Any, label: str | None, favourable: Any, groups: t
     if label in read:
         raise InputError(f"the model reads {label!r}, which is the label; expected a model that does not know it.")
     notes: list[str] = []
-    kept = np.arange(len(rows))
     if label is not None:
         known = np.array([level(v) is not None for v in rows.objects(label)], dtype=bool)
-        kept = np.flatnonzero(known)
         if not known.all():
             notes.append(f"{int((~known).sum()):,} of {len(rows):,} rows have no value of {label}, and were left out.")
-    if len(kept) < LEAST_ROWS:
-        raise InputError(f"{len(kept):,} rows can be used; expected at least {LEAST_ROWS}.")
-    rows = rows.take(kept)
+        rows = rows if all_rows else rows.take(np.flatnonzero(known))
+    if len(rows) < LEAST_ROWS and not all_rows:
+        raise InputError(f"{len(rows):,} rows can be used; expected at least {LEAST_ROWS}.")
     features = as_rows(rows, read)
     asked = _given(model, favourable, background=features)
     truth, said = (None, None) if label is None else _truth(asked, rows.objects(label), label, favourable)
@@ -87,24 +111,22 @@ def _source(data: Any) -> str:
 
 def _truth(model: Model, values: list[Any], label: str, favourable: Any) -> tuple[Floats, str | None]:
     """Return the outcome of each row as a number, and the favourable value; none of a regression."""
+    texts = [level(v) for v in values]
     if model.kind == "regressor":
-        numbers = np.array([_number(v) for v in values], dtype=np.float64)
-        if np.isnan(numbers).any():
-            raise InputError(f"the model is a regression, and {label!r} holds more than numbers.")
+        numbers = np.array([math.nan if t is None else _number(v, label) for v, t in zip(values, texts, strict=True)])
         return numbers, None
     good = level(model.positive if favourable is None else favourable)
-    texts = [level(v) for v in values]
-    if good not in texts:
-        seen = ", ".join(repr(t) for t in sort_levels(set(texts))[:6])
-        raise InputError(f"no row has {label} = {good!r}, which is favourable. Values: {seen}. Say favourable=...")
-    truth = np.array([t == good for t in texts], dtype=np.float64)
-    if truth.all():
+    seen = sort_levels({t for t in texts if t is not None})
+    if good not in seen:
+        some = ", ".join(repr(t) for t in seen[:6])
+        raise InputError(f"no row has {label} = {good!r}, which is favourable. Values: {some}. Say favourable=...")
+    if len(seen) < 2:
         raise InputError(f"every row has {label} = {good!r}; expected another outcome too.")
-    return truth, good
+    return np.array([math.nan if t is None else float(t == good) for t in texts]), good
 
 
-def _number(value: Any) -> float:
+def _number(value: Any, label: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        return math.nan
+        raise InputError(f"the model is a regression, and {label!r} holds more than numbers.") from None
