@@ -16,7 +16,7 @@ from aequo.errors import InputError
 from aequo.models.predicting import Model, as_model
 from aequo.models.rows import Rows
 
-__all__ = ["Split", "split"]
+__all__ = ["Split", "dense", "split"]
 
 _TOKEN = re.compile("\N{SYMBOL FOR UNIT SEPARATOR}([0-9]+)\N{SYMBOL FOR UNIT SEPARATOR}")
 _LOOKED_AT = 25
@@ -113,6 +113,8 @@ def _owners(step: Any, width: int, names: Sequence[str]) -> list[int] | None:
         return _of_pipeline(step, width, names)
     if kind == "ColumnTransformer":
         return _of_column_transformer(step, width, names)
+    if kind == "TableEncoder":  # ours: each column becomes one of numbers first
+        return _owners(step.encoder_, width, ())
     if kind == "FeatureUnion":
         found: list[int] = []
         for _, part in step.transformer_list:
