@@ -18,6 +18,16 @@ from aequo.errors import InputError, OutputError, Refused, UnreadableData, need
 __all__ = ["OURS", "load_model", "save_model"]
 
 OURS = (
+    "aequo.fairness.mitigate.adapters.DecorrelatedClassifier",
+    "aequo.fairness.mitigate.cells.CellWeights",
+    "aequo.fairness.mitigate.hull.Rule",
+    "aequo.fairness.mitigate.outcome.GroupRule",
+    "aequo.fairness.mitigate.outcome.Rate",
+    "aequo.fairness.mitigate.outcome.ThresholdResult",
+    "aequo.fairness.mitigate.remedied.RemediedClassifier",
+    "aequo.fairness.mitigate.reweigher.ReweighedClassifier",
+    "aequo.fairness.mitigate.reweigher.Reweigher",
+    "aequo.fairness.mitigate.thresholds.FairThresholdOptimizer",
     "aequo.models.encoder.TableEncoder",
     "numpy.dtype",
 )
@@ -123,7 +133,7 @@ def load_model(path: str | Path, *, trusted: bool | Sequence[str] = False) -> An
     if refused:
         more = f" and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
         raise Refused(
-            f"{source.name!r} holds {', '.join(refused[:_SHOWN])}{more}, which a file of a stranger can do harm with; if "
+            f"{source.name!r} holds {', '.join(refused[:_SHOWN])}{more}, with which a stranger's file can do harm; if "
             "you trust who made it, name the types: trusted=[...] or trusted=True (--trust)."
         )
     try:

@@ -122,10 +122,9 @@ def column_encoder(levels: Sequence[int], seed: int) -> Any:
 
 def _mean_encoder(seed: int) -> Any:
     encoder = need("sklearn.preprocessing", "ml").TargetEncoder
-    if "random_state" in need("inspect", "ml").signature(encoder).parameters:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            return encoder(random_state=seed)
+    release = tuple(int(part) for part in need("sklearn", "ml").__version__.split(".")[:2])
+    if release < (1, 9):  # the seed moved into the folds
+        return encoder(random_state=seed)
     return encoder(cv=need("sklearn.model_selection", "ml").KFold(5, shuffle=True, random_state=seed))
 
 

@@ -370,8 +370,13 @@ def findings_of(
     return out
 
 
+def _figure(value: float) -> str:
+    """Return a share times 100 with one decimal, or more where that would be 0."""
+    return number(100 * value) if abs(value) < 0.001 else f"{100 * value:.1f}".removesuffix(".0")
+
+
 def _points(value: float) -> str:
-    return f"{number(100 * value)} points"
+    return f"{_figure(value)} points"
 
 
 def _sentence(remedy: Remedy, gap: Gap | None, status: Status, plan: Plan) -> str:
@@ -384,7 +389,7 @@ def _sentence(remedy: Remedy, gap: Gap | None, status: Status, plan: Plan) -> st
     measure, high, low = gap.between
     ends = ""
     if remedy.gap.interval is not None:
-        ends = f" (interval {number(100 * remedy.gap.interval[0])} to {number(100 * remedy.gap.interval[1])})"
+        ends = f" (interval {_figure(remedy.gap.interval[0])} to {_figure(remedy.gap.interval[1])})"
     words = {
         Status.PASS: "within the tolerance of",
         Status.FAIL: "beyond the tolerance of",
@@ -463,9 +468,9 @@ def _named(remedy: Remedy, *, start: bool = True) -> str:
 
 def _signed(difference: Number) -> str:
     value = difference.value or 0.0
-    text = f"{'+' if value >= 0 else '−'}{number(abs(100 * value))} points"
+    text = f"{'+' if value >= 0 else '−'}{_figure(abs(value))} points"
     if difference.interval is not None:
-        low, high = (f"{'+' if v >= 0 else '−'}{number(abs(100 * v))}" for v in difference.interval)
+        low, high = (f"{'+' if v >= 0 else '−'}{_figure(abs(v))}" for v in difference.interval)
         text += f" (interval {low} to {high})"
     return text
 
