@@ -268,7 +268,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "replicates": ({"utilities": UTILITY, "replicates": 1}, "replicates is 1, expected 100 or more."),
     "size": ({"utilities": UTILITY, "min_size": 0}, "min_size is 0, expected a whole number of 1 or more."),
     "label": ({"utilities": UTILITY, "label": "y"}, "label names a column, and counts were given"),
-    "baseline": ({"utilities": UTILITY, "baseline": "p"}, "'p' is a prediction of these counts; the baseline is a column"),
+    "baseline": (
+        {"utilities": UTILITY, "baseline": "p"},
+        "'p' is a prediction of these counts; the baseline is a column",
+    ),
 }
 
 

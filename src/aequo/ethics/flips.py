@@ -95,14 +95,14 @@ def _unsure(own: float, others: float, own_drawn: Floats, others_drawn: Floats, 
     usable = ~(np.isnan(own_drawn) | np.isnan(others_drawn))
     if usable.sum() < 2:
         return (0.0, 1.0)
-    spread = np.cov(np.stack([own_drawn[usable], others_drawn[usable]]))
+    spread = np.cov(np.stack([own_drawn[usable], others_drawn[usable]])).tolist()
     slope, base = own - others, others
-    var_slope = spread[0, 0] + spread[1, 1] - 2 * spread[0, 1]
-    both = spread[0, 1] - spread[1, 1]
+    var_slope = spread[0][0] + spread[1][1] - 2 * spread[0][1]
+    both = spread[0][1] - spread[1][1]
     # (base + t slope)^2 - z^2 var(t) <= 0
     a = slope * slope - z * z * var_slope
     b = 2 * (base * slope - z * z * both)
-    c = base * base - z * z * spread[1, 1]
+    c = base * base - z * z * spread[1][1]
 
     def within(t: float) -> bool:
         return bool(a * t * t + b * t + c <= 1e-12 * max(abs(a), abs(b), abs(c), 1e-300))

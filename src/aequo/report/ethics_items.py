@@ -64,6 +64,6 @@ def _chart(part: Part) -> str:
         dots,
         title=f"Expected utility of {part.title}",
         desc=f"{'; '.join(said[:8])}. The table beside it holds the same numbers.",
-        show=lambda v: words.signed(v, "number") if v else "0",
+        show=lambda v: f"{v:+.6g}".replace("-", words.MINUS) if v else "0",
         line=0.0,
     )

@@ -108,10 +108,15 @@ def _part(impact: Impact, s: StakeholderImpact, index: int) -> Part:
 
 
 def _utilities(s: StakeholderImpact) -> str:
-    said = ", ".join(f"{words.plain(k)} {number(v)}" for k, v in s.utilities.items())
+    said = ", ".join(f"{words.plain(k)} {_given(v)}" for k, v in s.utilities.items())
     for group, table in s.by_group.items():
-        said += f"; for {words.name(group)} " + ", ".join(f"{words.plain(k)} {number(v)}" for k, v in table.items())
+        said += f"; for {words.name(group)} " + ", ".join(f"{words.plain(k)} {_given(v)}" for k, v in table.items())
     return f"What outcomes are worth: {said}."
+
+
+def _given(value: float) -> str:
+    """Return a number as it was written."""
+    return f"{value:.12g}".replace("-", words.MINUS)
 
 
 def _line(g: GroupUtility, before: GroupUtility | None) -> GroupLine:
@@ -174,7 +179,9 @@ def sentences(impact: Impact) -> list[str]:
     if impact.loses_most is not None:
         out.append(_loses(impact))
     if impact.options is not None:
-        out += [_preferred(impact.options), *(_flip(f) for f in _worth_saying(impact.options)), _pareto(impact.options)]
+        flips = _worth_saying(impact.options)
+        out += [_preferred(impact.options), *(_flip(f) for f in flips if f.at)]
+        out += [*_never([f for f in flips if not f.at]), _pareto(impact.options)]
     return [words.plain(text) for text in out]
 
 
@@ -232,36 +239,51 @@ def _worth_saying(options: Options) -> Sequence[Flip]:
     """
     stakeholders = next(iter(options.impacts.values())).stakeholders
     mirrored = f"weight of {stakeholders[0].name}" if len(stakeholders) == 2 else None
-    weights = [f for f in options.flips if f.moves.startswith("weight of ") and f.form in ("mean", "maximin")]
-    return [f for f in weights if f.moves != mirrored] + [f for f in options.flips if f not in weights and _moves(f)]
+    apart = [f for f in options.flips if options.ranking(f.form).standings[1].behind != 0.0]
+    weights = [f for f in apart if not _moves(f) and f.form in ("mean", "maximin") and f.moves != mirrored]
+    return weights + [f for f in apart if _moves(f)]
 
 
 def _moves(flip: Flip) -> bool:
     return not flip.moves.startswith("weight of ")
 
 
+def _setting(flip: Flip, value: float) -> str:
+    return f"{value:.3g}" if _moves(flip) else words.with_unit(value, "percent")
+
+
 def _flip(flip: Flip) -> str:
     form, (first, second) = WELFARES[flip.form].title, flip.options
-    share = not _moves(flip)
-
-    def said(value: float) -> str:
-        return words.with_unit(value, "percent") if share else f"{value:.3g}"
-
-    now = f"now {said(flip.now)}"
-    if not flip.at:
-        low, high = (said(x) for x in flip.within)
-        never = f"no {flip.moves} from {low} to {high} turns the ranking over ({now})"
-        return f"{form}: {never}: {_called(first)} stay{'s' if first == 'baseline' else ''} ahead of {_called(second)}."
-    at = words.joined([said(x) for x in flip.at], most=5)
+    at = words.joined([_setting(flip, x) for x in flip.at], most=5)
     unsure = ""
     if flip.unsure is not None:
-        unsure = f"; from {said(flip.unsure[0])} to {said(flip.unsure[1])} the data cannot tell"
+        low, high = (_setting(flip, x) for x in flip.unsure)
+        unsure = f"; from {low} to {high} the data cannot tell"
     return (
-        f"{form}: {_called(first)} and {_called(second)} change places where the {flip.moves} is {at} ({now}{unsure})."
+        f"{form}: {_called(first)} and {_called(second)} change places where the {flip.moves} is {at} (now "
+        f"{_setting(flip, flip.now)}{unsure})."
     )
 
 
+def _never(flips: Sequence[Flip]) -> list[str]:
+    """Return a sentence for each pair of options that some weights and parameters never turn over."""
+    out = []
+    for pair in dict.fromkeys(f.options for f in flips):
+        forms: dict[str, list[str]] = {}
+        for f in flips:
+            if f.options == pair:
+                low, high = (_setting(f, x) for x in f.within)
+                forms.setdefault(f"the {f.moves} from {low} to {high}", []).append(_form(f.form))
+        moves = words.joined([f"{what} ({words.joined(names)})" for what, names in forms.items()], most=9)
+        first, second = (_called(option) for option in pair)
+        stay = "stays" if pair[0] == "baseline" else "stay"
+        out.append(f"{first[:1].upper()}{first[1:]} {stay} ahead of {second} whatever {moves}.")
+    return out
+
+
 def _pareto(options: Options) -> str:
+    if all((s.behind or 0.0) == 0.0 for r in options.rankings for s in r.standings):
+        return "Both options bring the same to everyone."
     if not options.dominated:
         return "Neither option is at least as good for everyone: who prefers which depends on whose gain counts more."
     worse, better = next(iter(options.dominated.items()))
