@@ -106,9 +106,11 @@ def _lay(table: Sequence[Sequence[str]], lines: Lines, *, right: Sequence[int], 
     while sum(wide) + GAP * (len(wide) - 1) > lines.console.width and max(wide[k] for k in narrow) > 8:
         widest = max(narrow, key=lambda k: wide[k])
         wide[widest] -= 1
+    while sum(wide) + GAP * (len(wide) - 1) > lines.console.width and len(wide) > 2:
+        wide.pop()  # what does not fit is in the report's files
     for i, row in enumerate(table):
         cells = []
-        for k, cell in enumerate(row):
+        for k, cell in enumerate(row[: len(wide)]):
             text = lines.text(cell, "dim" if i == 0 else "")
             if k in right:
                 text.pad_left(max(0, wide[k] - text.cell_len))
