@@ -11,7 +11,7 @@ import math
 import re
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from aequo.errors import InputError
 from aequo.ledger import Ledger, write_bundle
-from aequo.ledger.entry import MOST_BYTES, MOST_DEEP, canonical, encode_json, instant, kind_of, microseconds
+from aequo.ledger.entry import MOST_BYTES, MOST_DEEP, canonical, encode_all, encode_json, instant, kind_of, microseconds
 from aequo.ledger.verify import check_bundle
 
 from .samples import make
@@ -235,6 +235,22 @@ def nested(depth: int, way: type) -> Any:
     for _ in range(depth):
         value = [value] if way is list else {"k": value}
     return value
+
+
+def outcome(encode: Callable[[list[Any]], list[bytes]], events: list[Any]) -> list[bytes] | str:
+    """What becomes of a batch: its bytes, or the sentence of its refusal."""
+    try:
+        return encode(events)
+    except InputError as error:
+        return str(error)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(values | anything | st.sampled_from([nested(d, w) for d in (200, 201) for w in (list, dict)]), max_size=5)
+)
+def test_a_batch_is_held_or_refused_as_each_of_its_events_alone(events: list[Any]) -> None:
+    assert outcome(encode_all, events) == outcome(lambda each: [encode_json(event) for event in each], events)
 
 
 @pytest.mark.parametrize("way", [list, dict])

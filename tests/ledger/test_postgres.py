@@ -134,7 +134,7 @@ def test_what_was_pending_is_vacuumed_away(pg_place: Place) -> None:
 
 def test_the_server_hashes_what_it_stores(store: Store) -> None:
     row = rows_of(1)[0]
-    store.commit([row._replace(leaf=bytes(32))], [], signed)
+    store.commit([Row(row.time, bytes(32), row.body)], [], signed)
     assert store.hashes(0, 0, 1) == [row.leaf]
 
 

@@ -21,7 +21,7 @@ from aequo.errors import LedgerError, OutputError, Tampered
 from aequo.ledger.entry import Row
 from aequo.ledger.sqlite import SqliteStore, keys_path
 from aequo.ledger.store import Changed, Head, PersonKey, Store, StoredEntry
-from aequo.ledger.tree import EMPTY, Subtrees
+from aequo.ledger.tree import EMPTY, Subtrees, leaf_hash
 
 from .places import META, SECRETS, Place, Places, every_read, keyed, merkle, plain, rows_of, sealed, signed
 
@@ -189,11 +189,21 @@ def test_parts_are_read_as_asked_for(store: Store) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\x00", b"\\x00'\"%s\n", "\u00e9\u20ac".encode(), bytes(range(256)) * 9000])
 def test_bytes_come_back_as_they_were(store: Store, body: bytes) -> None:
-    from aequo.ledger.tree import leaf_hash
-
     row = Row(-5, leaf_hash(body), body)
     commit(store, [row, row, row])
     assert store.rows(1, 2) == [StoredEntry(1, -5, row.leaf, body)]
+
+
+@given(st.lists(st.tuples(st.sampled_from([-(10**15), -1, 0, 1, 2 * 10**15]), st.integers(1, 30)), max_size=5))
+@settings(max_examples=12)
+def test_rows_of_one_time_and_of_several_come_back_as_they_were(places: Places, runs: list[tuple[int, int]]) -> None:
+    times = [time for time, count in runs for _ in range(count)]
+    bodies = [bytes([i % 256]) * (i * i % 700) for i in range(len(times))]  # also empty ones
+    rows = [Row(time, leaf_hash(body), body) for time, body in zip(times, bodies, strict=True)]
+    with contextlib.closing(places()) as place:
+        store = place.create()
+        commit(store, rows)
+        check_tree(store, rows)
 
 
 def test_the_head_is_signed_as_it_is(store: Store) -> None:

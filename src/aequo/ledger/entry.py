@@ -15,11 +15,13 @@ import datetime as dt
 import math
 import os
 import re
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple
+from itertools import repeat
+from operator import eq
+from typing import Any, Literal
 
 import msgspec
 
@@ -34,7 +36,8 @@ __all__ = [
     "Receipt",
     "Row",
     "canonical",
-    "encode_body",
+    "encode_all",
+    "encode_bodies",
     "encode_json",
     "fresh_ids",
     "header",
@@ -51,16 +54,16 @@ MOST_BYTES = 16 * 2**20
 MOST_DEEP = 200
 """An event that nests deeper is refused: not every reader of JSON could read it back."""
 
-_POOL = 256
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _MOST_BITS = 14_284  # 4,300 digits, which is where Python stops to read
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder()
+_NO_JSON = (RecursionError, TypeError, ValueError, OverflowError, msgspec.MsgspecError)
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """What is stored of an entry: time (microseconds since 1970, UTC), leaf hash, bytes, and whose it is."""
 
     time: int
@@ -188,20 +191,10 @@ def instant(time: int) -> str:
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-_pool: deque[str] = deque()  # one call to the system gives ids for many entries
-os.register_at_fork(after_in_child=_pool.clear)
-
-
 def fresh_ids(count: int) -> list[str]:
     """Return random ids of 128 bits, as 32 hexadecimal digits each."""
-    found: list[str] = []
-    while len(found) < count:
-        try:
-            found.append(_pool.popleft())
-        except IndexError:
-            text = os.urandom(16 * _POOL).hex()
-            _pool.extend(text[i : i + 32] for i in range(0, 32 * _POOL, 32))
-    return found
+    text = os.urandom(16 * count).hex()
+    return [text[i : i + 32] for i in range(0, 32 * count, 32)]
 
 
 def kind_of(event: object) -> str:
@@ -247,7 +240,7 @@ def encode_json(event: object) -> bytes:
         text = _ENCODER.encode(event)
         back = _DECODER.decode(text) if len(text) <= MOST_BYTES else None
         same = back == event
-    except (RecursionError, TypeError, ValueError, OverflowError, msgspec.MsgspecError):
+    except _NO_JSON:
         text, back, same = b"", None, False
     if same and text.count(b"[") + text.count(b"{") <= MOST_DEEP:
         return text
@@ -259,6 +252,24 @@ def encode_json(event: object) -> bytes:
     if reason is not None:
         raise InputError(f"the event {reason}.")
     return text
+
+
+def encode_all(events: Sequence[object]) -> list[bytes]:
+    """Return what `encode_json` returns of each event, in less time; raises as it does.
+
+    Examples
+    --------
+    >>> encode_all([{"score": 0.5}, None])
+    [b'{"score":0.5}', b'null']
+    """
+    with suppress(*_NO_JSON):
+        texts = list(map(_ENCODER.encode, events))
+        longest = max(map(len, texts), default=0)
+        # A text of fewer characters than two brackets a level cannot nest too deep.
+        flat = longest <= 2 * MOST_DEEP or all(t.count(b"[") + t.count(b"{") <= MOST_DEEP for t in texts)
+        if flat and longest <= MOST_BYTES and all(map(eq, map(_DECODER.decode, texts), events)):
+            return texts
+    return [encode_json(event) for event in events]  # which says what is wrong with which
 
 
 def _unfit(event: object) -> str | None:
@@ -324,10 +335,14 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def encode_body(entry_id: str, time: str, kind: str, event: bytes, tail: bytes = b"") -> bytes:
-    """Return the bytes of an entry; `event` is JSON, and `tail` what `seal_event` made, if anything."""
-    front = f'{{"v":1,"id":"{entry_id}","time":"{time}","kind":"{kind}","event":'
-    return b"".join((front.encode(), event, tail, b"}"))
+def encode_bodies(
+    time: str, ids: Iterable[str], kinds: Iterable[str], texts: Iterable[bytes], tails: Iterable[bytes] | None = None
+) -> list[bytes]:
+    """Return the bytes of entries; `texts` are their events as JSON, `tails` what `seal_event` made, if anything."""
+    return [
+        b"".join((f'{{"v":1,"id":"{i}","time":"{time}","kind":"{kind}","event":'.encode(), text, tail, b"}"))
+        for i, kind, text, tail in zip(ids, kinds, texts, repeat(b"") if tails is None else tails, strict=False)
+    ]
 
 
 def seal_event(data_key: bytes, key_id: bytes, subject: bytes, entry_id: str, personal: bytes) -> bytes:

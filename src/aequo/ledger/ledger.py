@@ -18,7 +18,8 @@ from aequo.ledger.entry import (
     Receipt,
     Row,
     canonical,
-    encode_body,
+    encode_all,
+    encode_bodies,
     encode_json,
     fresh_ids,
     instant,
@@ -504,11 +505,12 @@ class Ledger:
     def _prepare(self, parts: Sequence[Part]) -> _Prepared:
         now = time.time_ns() // 1000
         at, ids = instant(now), fresh_ids(len(parts))
-        bodies: list[bytes] = []
+        texts = [encode_json(part.event) for part in parts]
+        tails: list[bytes] = []
         owners: list[tuple[bytes, bytes] | tuple[None, None]] = []
         fresh: dict[bytes, PersonKey] = {}
         for entry_id, part in zip(ids, parts, strict=True):
-            text, tail = encode_json(part.event), b""
+            tail = b""
             owner: tuple[bytes, bytes] | tuple[None, None] = (None, None)
             if part.whose is not None:
                 subject, data = self._data_key(part.whose)
@@ -516,8 +518,9 @@ class Ledger:
                     fresh[subject] = data.fresh
                 tail = seal_event(data.key, data.key_id, subject, entry_id, encode_json(part.personal))
                 owner = (subject, data.key_id)
-            bodies.append(encode_body(entry_id, at, part.kind, text, tail))
+            tails.append(tail)
             owners.append(owner)
+        bodies = encode_bodies(at, ids, [part.kind for part in parts], texts, tails)
         rows = [Row(now, leaf_hash(body), body, *owner) for body, owner in zip(bodies, owners, strict=True)]
         return Waiting(rows, list(fresh.values())), ids, now
 
@@ -525,8 +528,7 @@ class Ledger:
         """Do what `_prepare` does for events on nobody, in half the time."""
         now = time.time_ns() // 1000
         at, ids = instant(now), fresh_ids(len(events))
-        texts = [encode_json(event) for event in events]
-        bodies = [encode_body(i, at, kind_of(e), t) for i, e, t in zip(ids, events, texts, strict=True)]
+        bodies = encode_bodies(at, ids, map(kind_of, events), encode_all(events))
         return Waiting([Row(now, leaf_hash(body), body) for body in bodies], ()), ids, now
 
     def _data_key(self, whose: str | bytes) -> tuple[bytes, DataKey]:

@@ -12,9 +12,12 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from aequo.errors import LedgerError, OutputError, Tampered
 from aequo.ledger.entry import Row
@@ -46,10 +49,13 @@ CREATE TABLE holds(subject BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWI
 """
 
 _INSERT = """
-INSERT INTO entries SELECT ?1 + key, CAST(substr(?2, 17 * key + 1, 17) AS INTEGER), substr(?3, 32 * key + 1, 32),
-    substr(?4, value, CAST(substr(?5, 9 * key + 1, 9) AS INTEGER)) FROM json_each(?6)
+INSERT INTO entries SELECT ?1 + key, ?2, substr(?3, 32 * key + 1, 32), substr(?4, value >> 28, value & 268435455)
+    FROM json_each(?5)
 """
-"""Rows cut out of a few long values: one statement takes half the time of one a row."""
+"""Rows of one time, cut out of a few long values: one statement takes a third of the time of one a row.
+
+Each number says where a body begins, and in its lower 28 bits how long it is: JSON's numbers are the cheapest to read.
+"""
 
 _AT_ONCE, _MOST_AT_ONCE = 5000, 2**27
 
@@ -423,18 +429,21 @@ _PERSON = f"{_bytes('subject')}, {_bytes('key_id')}, {_bytes('wrapped')}, {_numb
 
 def _insert(db: sqlite3.Connection, first: int, rows: Sequence[Row]) -> None:
     """Insert rows with ascending ids."""
-    if len(rows) < 8 or sum(len(row.body) for row in rows) > _MOST_AT_ONCE:
-        values = [(first + i, row.time, row.leaf, row.body) for i, row in enumerate(rows)]
-        db.executemany("INSERT INTO entries VALUES(?, ?, ?, ?)", values)
-        return
-    bodies = [row.body for row in rows]
-    lengths = list(map(len, bodies))
-    starts = list(accumulate(lengths, initial=1))[:-1]
-    # As bytes: in text SQLite would have to count characters from the beginning.
-    times = b"".join([b"%17d" % row.time for row in rows])
-    sizes = b"".join([b"%9d" % length for length in lengths])
-    leaves = b"".join([row.leaf for row in rows])
-    db.execute(_INSERT, (first, times, leaves, b"".join(bodies), sizes, str(starts)))
+    runs = [list(run) for _, run in groupby(rows, attrgetter("time"))]
+    few = len(rows) < 8 * len(runs)
+    for run in [rows] if few else runs:
+        bodies = [row.body for row in run]
+        lengths = list(map(len, bodies))
+        if few or sum(lengths) > _MOST_AT_ONCE:
+            values = [(first + i, row.time, row.leaf, row.body) for i, row in enumerate(run)]
+            db.executemany("INSERT INTO entries VALUES(?, ?, ?, ?)", values)
+        else:
+            places = [start << 28 | size for start, size in zip(accumulate(lengths, initial=1), lengths, strict=False)]
+            # As bytes: in text SQLite would have to count characters from the beginning.
+            leaves = b"".join([row.leaf for row in run])
+            text = msgspec.json.encode(places).decode()
+            db.execute(_INSERT, (first, run[0].time, leaves, b"".join(bodies), text))
+        first += len(run)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
