@@ -134,6 +134,7 @@ def test_without_a_coin_no_thresholds_are_cheaper(
 # -- laws --------------------------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=30)
 @given(SAMPLES, st.sampled_from(CONSTRAINTS), st.booleans())
 def test_a_wider_tolerance_never_costs_more_and_none_costs_what_no_constraint_does(
     rows: list[Row], constraint: str, randomised: bool
@@ -147,6 +148,7 @@ def test_a_wider_tolerance_never_costs_more_and_none_costs_what_no_constraint_do
     assert last.price == pytest.approx(0, abs=1e-7)
 
 
+@settings(max_examples=30)
 @given(SAMPLES, st.sampled_from(CONSTRAINTS), st.booleans())
 def test_rows_twice_are_weights_of_two_and_names_do_not_matter(
     rows: list[Row], constraint: str, randomised: bool

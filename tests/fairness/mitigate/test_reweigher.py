@@ -244,6 +244,9 @@ def test_a_column_that_is_there_is_not_overwritten() -> None:
         add_weights(_people(), label="y", group="race", name="w")
     with pytest.raises(InputError, match="no group column"):
         add_weights(_people(), label="y", group=[])
+    for no_frame in ("people.csv", Table.of(_people())):
+        with pytest.raises(InputError, match="not a frame; read it first"):
+            add_weights(no_frame, label="y", group="race")
     with pytest.raises(InputError, match="time stamps"):
         add_weights(pa.table({"t": pa.array([0, 1], pa.timestamp("us")), "y": [0, 1]}), label="y", group="t")
 

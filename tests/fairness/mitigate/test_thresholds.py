@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 from typing import Any
@@ -91,7 +92,7 @@ def test_rates_come_with_intervals_and_the_rows_behind_them(people: Any) -> None
         for rate in (g.selection_rate, g.true_positive_rate, g.false_positive_rate):
             assert rate.interval is not None and rate.value is not None
             assert rate.interval[0] <= rate.value <= rate.interval[1]
-    plain = result.to_dict()
+    plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert plain["gap"] == result.gap and plain["price"] == result.price >= 0
     assert [g["name"] for g in plain["groups"]] == ["a", "b", "c"]
 

@@ -134,7 +134,7 @@ def scores_of(estimator: Any, X: Any, position: int) -> Floats:  # noqa: N803
         scores = np.asarray(estimator.decision_function(X), dtype=np.float64) * (1 if position else -1)
     else:
         name = type(estimator).__name__
-        raise InputError(f"{name} has neither predict_proba nor decision_function; thresholds need a score.")
+        raise InputError(f"{name} has neither predict_proba nor decision_function; give its scores to fit_scores.")
     if not np.isfinite(scores).all():
         raise InputError("some scores are missing (NaN) or infinite; thresholds need a number for each row.")
     return scores

@@ -53,6 +53,7 @@ class Rule:
         out = np.zeros(len(scores))
         for threshold, probability in zip(self.thresholds, self.probabilities, strict=True):
             out += probability * (scores >= threshold)
+        out[scores >= max(self.thresholds)] = 1.0  # not a hair less, by rounding
         return np.minimum(out, 1.0)
 
     @property
@@ -154,7 +155,8 @@ class Curve:
         above = np.repeat(corners[1:], np.diff(corners))
         rise, run = self.tp[above] - self.tp[below], self.fp[above] - self.fp[below]
         away = rise * (self.fp[1:] - self.fp[below]) - run * (self.tp[1:] - self.tp[below])
-        points = np.append(0, 1 + np.flatnonzero(away <= _ON_THE_LINE * (rise + run)))
+        near = 1e-12 * (self.negatives + self.positives)  # what rounding may do to a distance
+        points = np.append(0, 1 + np.flatnonzero(away <= near * (rise + run)))
         if len(points) > _POINTS:
             spread = points[np.linspace(0, len(points) - 1, _POINTS).round().astype(np.int64)]
             points = np.union1d(corners, spread)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,27 +60,33 @@ def best_mixtures(problems: Sequence[Problem], tolerance: float) -> list[Floats]
     >>> [w.tolist() for w in best_mixtures([a, b], 0.0)]
     [[0.0, 1.0], [0.0, 1.0]]
     """
+    sparse = need("scipy.sparse", "ml")
     sizes = [len(p.cost) for p in problems]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
     rates = len(problems[0].rates)
-    width = int(starts[-1]) + rates
-    rows: list[Floats] = []
-    bounds: list[float] = []
-    for problem, start in zip(problems, starts.tolist(), strict=False):
-        for r, rate in enumerate(problem.rates):
-            if rate is None:
-                continue
-            row = np.zeros(width)
-            row[start : start + len(rate)] = rate
-            row[starts[-1] + r] = -1.0
-            rows += [row, -row]
-            bounds += [tolerance, 0.0]
+    upper, bounds = [], []
+    for r in range(rates):
+        of = [p.rates[r] for p in problems]
+        there = [i for i, rate in enumerate(of) if rate is not None]
+        if not there:
+            continue
+        mixed = sparse.block_diag(
+            [_row(np.zeros(k) if v is None else v) for v, k in zip(of, sizes, strict=True)], "csr"
+        )
+        window = np.zeros((len(there), rates))
+        window[:, r] = -1.0
+        rows = sparse.hstack([mixed[there], sparse.csr_array(window)])
+        upper += [rows, -rows]
+        bounds += [tolerance] * len(there) + [0.0] * len(there)
     cost = np.concatenate([*(p.cost for p in problems), np.zeros(rates)])
-    one = np.zeros((len(problems), width))
-    for i, (start, size) in enumerate(zip(starts.tolist(), sizes, strict=False)):
-        one[i, start : start + size] = 1.0
-    solution = _solved(cost, rows, bounds, one, width - rates)
-    return [_weights(solution[s : s + k]) for s, k in zip(starts.tolist(), sizes, strict=False)]
+    one = sparse.hstack(
+        [sparse.block_diag([_row(np.ones(k)) for k in sizes]), sparse.csr_array((len(sizes), rates))], "csr"
+    )
+    solution = _solved(cost, sparse.vstack(upper) if upper else None, bounds, one, sum(sizes))
+    return [_weights(w) for w in np.split(solution, np.cumsum(sizes))[:-1]]
+
+
+def _row(values: Floats) -> Any:
+    return need("scipy.sparse", "ml").csr_array(values[None, :])
 
 
 def nearest_mixture(problem: Problem, windows: Sequence[tuple[float, float]]) -> Floats:
@@ -92,35 +99,31 @@ def nearest_mixture(problem: Problem, windows: Sequence[tuple[float, float]]) ->
     windows : sequence of (float, float)
         Lowest and highest value for each rate.
     """
+    sparse = need("scipy.sparse", "ml")
     size, rates = len(problem.cost), len(windows)
-    rows: list[Floats] = []
-    bounds: list[float] = []
+    upper, bounds = [], []
     for r, (rate, (low, high)) in enumerate(zip(problem.rates, windows, strict=True)):
         if rate is None:
             continue
-        row = np.zeros(size + rates)
-        row[:size] = rate
-        above, below = row.copy(), -row
-        above[size + r] = below[size + r] = -1.0  # how far outside the window
-        rows += [above, below]
+        outside = np.zeros(rates)
+        outside[r] = -1.0  # how far outside the window
+        upper += [np.append(rate, outside), np.append(-rate, outside)]
         bounds += [high, -low]
     scale = float(np.abs(problem.cost).max(initial=0.0)) or 1.0
-    cost = np.concatenate([problem.cost / scale, np.full(rates, 1e4)])
-    one = np.zeros((1, size + rates))
-    one[0, :size] = 1.0
-    return _weights(_solved(cost, rows, bounds, one, size + rates)[:size])
+    cost = np.append(problem.cost / scale, np.full(rates, 1e4))
+    one = sparse.csr_array(np.append(np.ones(size), np.zeros(rates))[None, :])
+    return _weights(_solved(cost, np.array(upper) if upper else None, bounds, one, size + rates)[:size])
 
 
-def _solved(cost: Floats, rows: list[Floats], bounds: list[float], one: Floats, positive: int) -> Floats:
-    optimize, sparse = need("scipy.optimize", "ml"), need("scipy.sparse", "ml")
-    limits = [(0.0, None)] * positive + [(None, None)] * (len(cost) - positive)
-    found = optimize.linprog(
+def _solved(cost: Floats, upper: Any, bounds: list[float], one: Any, positive: int) -> Floats:
+    """Minimise the cost; the first `positive` variables are not negative, the others free."""
+    found = need("scipy.optimize", "ml").linprog(
         cost / (float(np.abs(cost).max(initial=0.0)) or 1.0),
-        A_ub=sparse.csr_array(np.array(rows)) if rows else None,
-        b_ub=bounds if rows else None,
-        A_eq=sparse.csr_array(one),
-        b_eq=np.ones(len(one)),
-        bounds=limits,
+        A_ub=upper,
+        b_ub=bounds if upper is not None else None,
+        A_eq=one,
+        b_eq=np.ones(one.shape[0]),
+        bounds=[(0.0, None)] * positive + [(None, None)] * (len(cost) - positive),
         method="highs-ds",  # a corner of the polytope: few points in each mixture
     )
     if not found.success:  # "never" for everyone is always feasible, and costs are finite

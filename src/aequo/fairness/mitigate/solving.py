@@ -26,8 +26,8 @@ _RATES: Mapping[str, tuple[str, ...]] = {
     "false_positive_rate_parity": ("false_positive_rate",),
     "equalized_odds": ("true_positive_rate", "false_positive_rate"),
 }
-_CANDIDATES = {1: 20_000, 2: 1_000}
-"""Thresholds tried for each group without a coin, by the number of compared rates."""
+_CANDIDATES = {1: (20_000, 100_000), 2: (1_000, 6_000)}
+"""Thresholds tried without a coin, for each group and for all, by the number of compared rates."""
 _SOLVER = 1e-6
 _WORDS = {
     "selection_rate": "rows",
@@ -147,7 +147,8 @@ def solve(groups: Groups, curves: Curves, question: Question) -> ThresholdResult
     units = _units(groups, alone, curves, question, rates, notes)
     costs = costs_of(question.costs, overall)
     total = sum(u.curve.positives + u.curve.negatives for u in units)
-    points = [_points(u.curve, question, len(rates)) for u in units]
+    most = _candidates(len(rates), len(units))
+    points = [u.curve.hull() if question.randomised else u.curve.thinned(most) for u in units]
     problems = [_problem(p, u.curve, costs, total, rates) for p, u in zip(points, units, strict=True)]
     _note_undefined(groups, units, rates, notes)
     if question.randomised:
@@ -158,7 +159,7 @@ def solve(groups: Groups, curves: Curves, question: Question) -> ThresholdResult
         rules = [Rule((float(p.thresholds[k]),), (1.0,)) for p, k in zip(points, chosen, strict=True)]
         if any(len(p.thresholds) < len(u.curve.thresholds) for p, u in zip(points, units, strict=True)):
             notes.append(
-                f"Of each group's thresholds about {_CANDIDATES[len(rates)]:,} were tried: the corners of its ROC "
+                f"Of each group's thresholds about {most:,} were tried: the corners of its ROC "
                 "hull, and others evenly spread over its rates."
             )
     reached = [[u.curve.under(r, _rate(u.curve, name)) for u, r in zip(units, rules, strict=True)] for name in rates]
@@ -243,8 +244,9 @@ def _note_undefined(groups: Groups, units: list[_Unit], rates: tuple[str, ...], 
 # -- what is optimised -------------------------------------------------------------------------------------------------
 
 
-def _points(curve: Curve, question: Question, rates: int) -> Curve:
-    return curve.hull() if question.randomised else curve.thinned(_CANDIDATES[rates])
+def _candidates(rates: int, units: int) -> int:
+    each, together = _CANDIDATES[rates]
+    return min(each, max(together // units, 100))
 
 
 def _rate(curve: Curve, name: str) -> Floats:
@@ -278,7 +280,7 @@ def _for_everyone(
     for values in reached:
         there = [v for v in values if v == v]
         windows.append((min(there, default=0.0), max(there, default=1.0)))
-    points = _points(overall, question, len(rates))
+    points = overall.hull() if question.randomised else overall.thinned(_candidates(len(rates), 1))
     problem = _problem(points, overall, costs, overall.positives + overall.negatives, rates)
     if question.randomised:
         rule = mixture(points, nearest_mixture(problem, windows))

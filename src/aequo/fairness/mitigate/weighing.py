@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import functools
 import operator
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -83,6 +84,8 @@ def add_weights(
     columns = (group,) if isinstance(group, str) else tuple(group)
     if not columns:
         raise InputError("no group column is named; weights make a group and a label independent.")
+    if isinstance(frame, (str, bytes, os.PathLike, Table)):
+        raise InputError("this is a file or a Table, not a frame; read it first, such as duckdb.read_parquet(path).")
     table = Table.of(frame)
     if name in table.columns:
         raise InputError(f"the frame has a column {name!r} already; choose another name=.")
