@@ -33,13 +33,15 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     From the paper: the direction, what the adversary sees, its weight that grows as sqrt(t), and steps of the predictor
     that shrink as 1/t, with t in epochs. Ours, without which the game goes round in circles: the adversary takes
-    several steps for each of the predictor's; both learn for three epochs before the predictor listens; what is judged
-    and kept is a moving mean of the predictor's weights over about one epoch; and the adversary sees scores divided by
-    their spread, so that they cannot be hidden by shrinking them.
+    several steps for each of the predictor's; both learn for some epochs before the predictor listens; what is judged
+    and kept is a moving mean of the predictor's weights over about one epoch; the adversary sees scores divided by
+    their spread, so that they cannot be hidden by shrinking them; and it weighs groups equally, whatever their size.
 
-    A part of the rows is held out. Of all epochs whose gap on these is within `tolerance`, the one with the least log
-    loss on them is kept; if there is none, the one with the smallest gap, and `result_.met` says so. A model that
-    decides everyone alike, or is less accurate than that, has collapsed, and is kept only if there is no other.
+    A part of the rows is held out. Of all epochs whose gap is within `tolerance`, both on these and on the training
+    rows, the one with the least log loss on the held-out rows is kept; if there is none, the one with the smallest gap,
+    and `result_.met` says so. Both parts, since the held-out one is small, and the smallest of many noisy gaps looks
+    better than it is. A model that decides everyone alike, or is less accurate than that on the held-out rows, has
+    collapsed, and is kept only if there is no other.
 
     Parameters
     ----------
@@ -68,6 +70,8 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         Rows in a step. ``"auto"``: a fiftieth of the training rows, at least 32 and at most 512.
     lr : float
         First step size of the predictor (Adam), above 0; the adversary's is three times that.
+    l2 : float
+        Penalty on the predictor's weights: ``l2 / (2 n)`` times their sum of squares, with n training rows; 0 for none.
     validation_fraction : float
         Share of the rows that are held out, in (0, 1), evenly by label and group.
     patience : int
@@ -142,6 +146,7 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         epochs: int = 60,
         batch_size: int | str = "auto",
         lr: float = 0.01,
+        l2: float = 30.0,
         validation_fraction: float = 0.2,
         patience: int = 15,
         min_group: int = 10,
@@ -161,6 +166,7 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr
+        self.l2 = l2
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.min_group = min_group
@@ -204,7 +210,7 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             If torch is not installed.
         """
         need("torch", "torch")
-        from aequo.fairness.mitigate.adversarial_training import WARM_UP, Plan, Problem, train
+        from aequo.fairness.mitigate.adversarial_training import Plan, Problem, train
 
         self._check()
         rng = check_random_state(self.random_state)
@@ -237,6 +243,7 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
                 epochs=self.epochs,
                 batch_size=size,
                 lr=float(self.lr),
+                l2=float(self.l2),
                 patience=self.patience,
                 min_group=self.min_group,
                 seed=int(rng.randint(2**31 - 1)),
@@ -258,7 +265,6 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             tolerance=float(self.tolerance),
             min_group=self.min_group,
             trained_on=len(learn),
-            warm_up=WARM_UP,
         )
         return self
 
@@ -337,6 +343,7 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         for name, low, high, open_ends in (
             ("tolerance", 0.0, 1.0, False),
             ("alpha", 0.0, math.inf, False),
+            ("l2", 0.0, math.inf, False),
             ("lr", 0.0, math.inf, True),
             ("validation_fraction", 0.0, 1.0, True),
         ):

@@ -92,21 +92,23 @@ class Adversary(nn.Module):
         guess: Tensor = self.network(torch.stack(seen, dim=1) - 0.5)
         return guess
 
-    def loss(self, logit: Tensor, label: Tensor, codes: Tensor, values: Tensor, weight: Tensor) -> Tensor:
+    def loss(
+        self, logit: Tensor, label: Tensor, codes: Tensor, values: Tensor, of_group: Tensor, of_number: Tensor
+    ) -> Tensor:
         """Return the mean loss in nats: cross-entropy of the group, and half the squared error of each number.
 
-        The latter is the Gaussian log loss with unit variance, less a constant. Rows without a value add nothing.
+        The latter is the Gaussian log loss with unit variance, less a constant. A row counts by its weight `of_group`,
+        which is 0 without a group, and `of_number`; without a number it adds nothing.
         """
         guess = self(logit, label)
         total = logit.new_zeros(())
         if self.groups:
-            known = codes >= 0
             each = functional.cross_entropy(guess[:, : self.groups], codes.clamp(min=0), reduction="none")
-            total = total + (each * weight * known).mean()
+            total = total + (each * of_group).mean()
         if values.shape[1]:
             known = ~values.isnan()
             error = torch.where(known, guess[:, self.groups :] - values.nan_to_num(), 0.0)
-            total = total + (0.5 * error.square().sum(dim=1) * weight).mean()
+            total = total + (0.5 * error.square().sum(dim=1) * of_number).mean()
         return total
 
 

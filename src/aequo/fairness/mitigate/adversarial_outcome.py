@@ -30,8 +30,10 @@ class Epoch:
     ----------
     number : int
         From 1.
+    heard : bool
+        Whether the predictor listened to the adversary; not in the first epochs.
     alpha : float
-        Weight of the adversary in this epoch; 0 while both networks are only warming up.
+        Weight of the adversary in this epoch.
     predictor_loss, adversary_loss : float
         Mean losses over the batches, in nats.
     loss : float
@@ -40,19 +42,28 @@ class Epoch:
         On the held-out rows, in [0, 1].
     gap : float or None
         On the held-out rows, in [0, 1], see `gap_between`; None where too few rows are behind it.
+    training_gap : float or None
+        The same on the training rows.
     collapsed : bool
         Whether the model decides all held-out rows alike, is less accurate there than deciding all alike would be, or
         is no longer finite.
     """
 
     number: int
+    heard: bool
     alpha: float
     predictor_loss: float
     adversary_loss: float
     loss: float
     accuracy: float
     gap: float | None
+    training_gap: float | None
     collapsed: bool
+
+    @property
+    def worst_gap(self) -> float | None:
+        """The larger gap of the two parts."""
+        return None if self.gap is None or self.training_gap is None else max(self.gap, self.training_gap)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -72,9 +83,11 @@ class AdversarialResult:
     tolerance : float
         The largest gap that was asked for.
     met : bool or None
-        Whether the gap is within it on the held-out rows; None if too few rows are behind it to say.
+        Whether the gap is within it, on the held-out and on the training rows; None if too few rows are behind it.
     gap : float or None
-        Largest difference of rates between groups, or correlation with a sensitive number.
+        Largest difference of rates between groups, or correlation with a sensitive number, see `gap_between`.
+    training_gap : float or None
+        The same on the training rows.
     interval : tuple of (float, float) or None
         Interval of the gap at 95 %.
     accuracy : float
@@ -84,7 +97,7 @@ class AdversarialResult:
     baseline : float
         Accuracy of deciding everyone alike.
     unconstrained_accuracy, unconstrained_gap : float or None
-        The same of the most accurate epoch before the adversary was heard.
+        The same of the model before it listened to the adversary, which is a plain classifier.
     n : int
         Held-out rows.
     trained_on : int
@@ -103,6 +116,7 @@ class AdversarialResult:
     tolerance: float
     met: bool | None
     gap: float | None
+    training_gap: float | None
     interval: tuple[float, float] | None
     accuracy: float
     accuracy_interval: tuple[float, float]
@@ -197,25 +211,29 @@ def rank(epoch: Epoch, tolerance: float) -> tuple[int, float]:
     """
     if epoch.collapsed:
         return (3, -epoch.accuracy if math.isfinite(epoch.accuracy) else 1.0)
-    if epoch.gap is None:
+    gap = epoch.worst_gap
+    if gap is None:
         return (2, -float(epoch.number))
-    return (0, epoch.loss) if epoch.gap <= tolerance else (1, epoch.gap)
+    return (0, epoch.loss) if gap <= tolerance else (1, gap)
 
 
 def choose(history: Sequence[Epoch], tolerance: float) -> Epoch:
-    """Return the epoch that is kept: the first by `rank`.
+    """Return the epoch that is kept: the first by `rank` of those from the plain model on.
+
+    The plain model is the last epoch in which the predictor did not listen to the adversary.
 
     Examples
     --------
     >>> run = [
-    ...     Epoch(number=n, alpha=1.0, predictor_loss=0.4, adversary_loss=0.6, loss=loss, accuracy=0.8, gap=gap,
-    ...           collapsed=False)
+    ...     Epoch(number=n, heard=True, alpha=1.0, predictor_loss=0.4, adversary_loss=0.6, loss=loss, accuracy=0.8,
+    ...           gap=gap, training_gap=gap, collapsed=False)
     ...     for n, loss, gap in [(1, 0.30, 0.20), (2, 0.35, 0.04), (3, 0.36, 0.01)]
     ... ]
     >>> choose(run, 0.05).number, choose(run, 0.001).number
     (2, 3)
     """
-    return min(history, key=lambda epoch: rank(epoch, tolerance))
+    plain = max((i for i, epoch in enumerate(history) if not epoch.heard), default=0)
+    return min(history[plain:], key=lambda epoch: rank(epoch, tolerance))
 
 
 def result_of(
@@ -230,7 +248,6 @@ def result_of(
     tolerance: float,
     min_group: int,
     trained_on: int,
-    warm_up: int,
 ) -> AdversarialResult:
     """Return what the kept model does to the held-out rows.
 
@@ -248,19 +265,18 @@ def result_of(
         What was asked for.
     trained_on : int
         Training rows.
-    warm_up : int
-        Epochs before the adversary was heard.
     """
     effective = weight.sum() ** 2 / (weight @ weight)
     low, high = wilson(np.array([kept.accuracy * effective]), np.array([effective]), normal_quantile(0.975))
     positive = float(weight @ truth / weight.sum())
-    plain = max(history[:warm_up], key=lambda epoch: epoch.accuracy)
+    plain = [epoch for epoch in history if not epoch.heard][-1]
     sizes = np.bincount(protected.codes + 1, minlength=len(protected.names) + 1).tolist()
     return AdversarialResult(
         constraint=constraint,
         tolerance=tolerance,
-        met=None if kept.gap is None else kept.gap <= tolerance,
+        met=None if kept.worst_gap is None else kept.worst_gap <= tolerance,
         gap=kept.gap,
+        training_gap=kept.training_gap,
         interval=None if kept.gap is None else _interval(logit, truth, protected, weight, constraint, min_group),
         accuracy=kept.accuracy,
         accuracy_interval=(float(low[0]), float(high[0])),
@@ -272,7 +288,7 @@ def result_of(
         epoch=kept.number,
         epochs=len(history),
         groups=dict(zip(protected.names, sizes[1:], strict=True)),
-        notes=tuple(_notes(history, kept, protected, sizes, tolerance, min_group, warm_up)),
+        notes=tuple(_notes(history, kept, protected, sizes, tolerance, min_group)),
     )
 
 
@@ -311,19 +327,20 @@ def _notes(
     sizes: Sequence[int],
     tolerance: float,
     min_group: int,
-    warm_up: int,
 ) -> list[str]:
     notes = []
     if kept.collapsed:
         notes.append("The model decides no better than deciding everyone alike; no epoch of the run did.")
-    if kept.gap is None:
+    if kept.worst_gap is None:
         notes.append(f"Not judged: there are not two groups with {min_group} held-out rows behind each rate.")
-    elif kept.gap > tolerance:
+    elif kept.worst_gap > tolerance:
         notes.append(f"No epoch is within the tolerance of {tolerance:g}; the one with the smallest gap was kept.")
-    if kept.number <= warm_up and not kept.collapsed:
-        notes.append("The epoch that was kept is from before the adversary was heard: the plain model is as good.")
-    if len(history) <= warm_up:
-        notes.append("The run ended before the adversary was heard.")
+    if not kept.heard and not kept.collapsed and history[-1].heard:
+        notes.append(
+            "The model that was kept is from before the predictor listened to the adversary: no later one is better."
+        )
+    if not history[-1].heard:
+        notes.append("The run ended before the predictor listened to the adversary.")
     small = [name for name, n in zip(protected.names, sizes[1:], strict=True) if n < min_group]
     if small:
         notes.append(f"Not compared, with fewer than {min_group} held-out rows: {', '.join(small)}.")

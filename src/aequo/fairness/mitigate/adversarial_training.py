@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ from aequo.fairness.mitigate.adversarial_networks import Adversary, direction, m
 from aequo.fairness.mitigate.adversarial_outcome import Constraint, Epoch, choose, gap_between
 from aequo.fairness.mitigate.protected import Protected
 
-__all__ = ["WARM_UP", "Plan", "Problem", "Trained", "train"]
+__all__ = ["Plan", "Problem", "Trained", "train"]
 
-WARM_UP = 3
-"""Epochs in which both networks learn and the predictor does not listen, so that the adversary has a start."""
+_WARM_UP = (3, 100)
+"""Least epochs and least steps in which both networks learn and the predictor does not listen to the adversary."""
 
 _AVERAGED_OVER = 1.0
 """The weights that are judged and kept are an exponential mean of the weights over so many epochs."""
@@ -68,6 +69,7 @@ class Plan:
     epochs: int
     batch_size: int
     lr: float
+    l2: float
     patience: int
     min_group: int
     seed: int
@@ -103,12 +105,12 @@ def train(problem: Problem, plan: Plan) -> Trained:
             groups=len(problem.protected.names),
             numbers=len(problem.protected.columns),
         ).to(device)
-        batches = math.ceil(len(problem.train) / plan.batch_size)
-        return _run(Game(predictor, adversary, plan, batches), Rows.of(problem, problem.train, device), problem, plan)
+        game = Game(predictor, adversary, plan, len(problem.train))
+        return _run(game, Rows.of(problem, problem.train, plan), problem, plan)
 
 
 def _run(game: Game, rows: Rows, problem: Problem, plan: Plan) -> Trained:
-    held_out = Rows.of(problem, problem.held_out, rows.x.device)
+    held_out = Rows.of(problem, problem.held_out, plan)
     history: list[Epoch] = []
     best = copy.deepcopy(game.averaged)
     for number in range(1, plan.epochs + 1):
@@ -116,15 +118,13 @@ def _run(game: Game, rows: Rows, problem: Problem, plan: Plan) -> Trained:
         losses = [game.step(batch) for batch in rows.batches(plan.batch_size)]
         game.end()
         seen = np.mean(losses, axis=0)
-        history.append(_judged(game, held_out, problem, plan, number, seen))
-        if choose(history, plan.tolerance).number == number:
+        history.append(_judged(game, rows, held_out, problem, plan, seen))
+        kept = choose(history, plan.tolerance)
+        if kept.number == number:
             best = copy.deepcopy(game.averaged)
         if plan.callback is not None:
             plan.callback(history[-1])
-        if not np.isfinite(seen).all():
-            break
-        kept = choose(history, plan.tolerance)
-        if number - max(kept.number, WARM_UP) >= plan.patience:
+        if not np.isfinite(seen).all() or number - max(kept.number, game.warm_up) >= plan.patience:
             break
     kept = choose(history, plan.tolerance)
     if not math.isfinite(kept.loss):
@@ -144,18 +144,26 @@ class Rows:
     codes: Tensor
     values: Tensor
     weight: Tensor
+    of_group: Tensor
+    of_number: Tensor
 
     @classmethod
-    def of(cls, problem: Problem, part: Ints, device: torch.device) -> Rows:
+    def of(cls, problem: Problem, part: Ints, plan: Plan) -> Rows:
         """Return some rows of the problem."""
 
         def numbers(array: Floats) -> Tensor:
-            return torch.as_tensor(array[part], dtype=torch.float32, device=device)
+            return torch.as_tensor(array, dtype=torch.float32, device=plan.device)
 
-        protected = problem.protected
-        codes = torch.as_tensor(protected.codes[part], device=device)
+        protected, truth, weight = problem.protected.rows(part), problem.truth[part], problem.weight[part]
+        of_group, of_number = heard_equally(truth, protected, weight, plan.constraint)
         return cls(
-            numbers(problem.x), numbers(problem.truth), codes, numbers(protected.values), numbers(problem.weight)
+            x=numbers(problem.x[part]),
+            label=numbers(truth),
+            codes=torch.as_tensor(protected.codes, device=plan.device),
+            values=numbers(protected.values),
+            weight=numbers(weight),
+            of_group=numbers(of_group),
+            of_number=numbers(of_number),
         )
 
     def batches(self, size: int) -> Iterator[Rows]:
@@ -163,7 +171,49 @@ class Rows:
         order = torch.randperm(len(self.x)).to(self.x.device)
         for part in torch.split(order, size):
             if len(part) > 1 or len(order) == 1:
-                yield Rows(self.x[part], self.label[part], self.codes[part], self.values[part], self.weight[part])
+                yield Rows(*(getattr(self, field.name)[part] for field in dataclasses.fields(self)))
+
+
+def heard_equally(truth: Floats, protected: Protected, weight: Floats, constraint: Constraint) -> tuple[Floats, Floats]:
+    """Return the weights of rows in the adversary's losses of group and number: each group counts the same.
+
+    A gap compares groups of any size alike, so the adversary has to; with weights of 1 it would hardly care for a group
+    of few. For equalized odds each label counts the same too, and the groups within it. A group counts at most ten
+    times what its size says, lest a handful of people be all that is heard.
+
+    Parameters
+    ----------
+    truth, weight : float array, shape (rows,)
+        Label, 0 or 1, and weight.
+    protected : Protected
+        Group or number of each row.
+    constraint : {"demographic_parity", "equalized_odds"}
+        Whether labels are told apart.
+
+    Returns
+    -------
+    of_group, of_number : float array, shape (rows,)
+        `of_group` is 0 without a group.
+
+    Examples
+    --------
+    >>> four = Protected(("a", "b"), np.array([0, 0, 0, 1]), (), np.zeros((4, 0)))
+    >>> heard_equally(np.ones(4), four, np.ones(4), "demographic_parity")[0].round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
+    of_group, of_number = np.zeros(len(truth)), np.zeros(len(truth))
+    parts = [np.ones(len(truth), dtype=bool)] if constraint == "demographic_parity" else [truth == 0, truth == 1]
+    parts = [part for part in parts if weight[part].sum() > 0]
+    for part in parts:
+        of_number[part] = weight[part] * (weight.sum() / (len(parts) * weight[part].sum()))
+        there = part & (protected.codes >= 0)
+        if not weight[there].sum() > 0:
+            continue
+        total = np.bincount(protected.codes[there], weight[there], minlength=len(protected.names)).astype(np.float64)
+        share = total / total.sum()
+        own = weight[there] / np.maximum(share * (share > 0).sum(), 0.1)[protected.codes[there]]
+        of_group[there] = own * (weight.sum() / (len(parts) * own.sum()))
+    return of_group, of_number
 
 
 # -- the game ---------------------------------------------------------------------------------------------------------
@@ -180,14 +230,17 @@ class Game:
         Guesses the group.
     plan : Plan
         Rates and weights.
-    batches : int
-        Batches in an epoch.
+    rows : int
+        Training rows.
     """
 
-    def __init__(self, predictor: nn.Module, adversary: Adversary, plan: Plan, batches: int) -> None:
+    def __init__(self, predictor: nn.Module, adversary: Adversary, plan: Plan, rows: int) -> None:
         self.predictor, self.adversary, self.plan = predictor, adversary, plan
         self.averaged = copy.deepcopy(predictor)
-        self.heard, self.alpha = False, 0.0
+        self.epoch, self.heard, self.alpha = 0, False, 0.0
+        batches = math.ceil(rows / plan.batch_size)
+        self.warm_up = min(max(_WARM_UP[0], math.ceil(_WARM_UP[1] / batches)), max(plan.epochs // 2, 1))
+        self._shrinkage = plan.l2 / rows
         self._span, self._steps = batches * _AVERAGED_OVER, 0
         self._own = [p for p in predictor.parameters() if p.requires_grad]
         self._averages = [p for p in self.averaged.parameters() if p.requires_grad]
@@ -198,8 +251,8 @@ class Game:
     def begin(self, number: int) -> None:
         """Begin an epoch: steps shrink as 1/t and the adversary's weight grows as sqrt(t) (the paper's section 5)."""
         self.predictor.train()
-        self.heard = number > WARM_UP
-        self.alpha = self.plan.alpha * math.sqrt(number - WARM_UP) if self.heard else 0.0
+        self.epoch, self.heard = number, number > self.warm_up
+        self.alpha = self.plan.alpha * math.sqrt(number - self.warm_up) if self.heard else 0.0
         for group in self._predictor_optimiser.param_groups:
             group["lr"] = self.plan.lr / (1 + 0.1 * (number - 1))
 
@@ -217,6 +270,8 @@ class Game:
     def move_predictor(self, loss: Tensor, guess: Tensor) -> None:
         """Take one step of the predictor against the adversary as it is; the adversary is not touched."""
         gradient = _gradient(loss, self._own, keep=True)
+        if self._shrinkage:
+            gradient = gradient + self._shrinkage * torch.cat([p.detach().flatten() for p in self._own])
         if self.heard:
             gradient = direction(gradient, _gradient(guess, self._own), self.alpha, project=self.plan.projection)
         at = 0
@@ -246,7 +301,7 @@ class Game:
                 kept.lerp_(now, share)
 
     def _guess(self, logit: Tensor, batch: Rows) -> Tensor:
-        return self.adversary.loss(logit, batch.label, batch.codes, batch.values, batch.weight)
+        return self.adversary.loss(logit, batch.label, batch.codes, batch.values, batch.of_group, batch.of_number)
 
 
 def _gradient(loss: Tensor, parameters: list[nn.Parameter], *, keep: bool = False) -> Tensor:
@@ -255,31 +310,33 @@ def _gradient(loss: Tensor, parameters: list[nn.Parameter], *, keep: bool = Fals
     return torch.cat([gradient.flatten() for gradient in found])
 
 
-def _judged(game: Game, rows: Rows, problem: Problem, plan: Plan, number: int, losses: Floats) -> Epoch:
-    """Measure the averaged weights on the held-out rows."""
-    part = problem.held_out
-    truth, weight = problem.truth[part], problem.weight[part]
+def _judged(game: Game, learn: Rows, held_out: Rows, problem: Problem, plan: Plan, losses: Floats) -> Epoch:
+    """Measure the averaged weights on the held-out rows, and the gap on the training rows too."""
+
+    def gap(logit: Floats, part: Ints) -> float | None:
+        chance = 1 / (1 + np.exp(-np.clip(logit, -500, 500)))
+        truth, protected = problem.truth[part], problem.protected.rows(part)
+        weight = problem.weight[part]
+        return gap_between(chance, truth, protected, plan.constraint, weight=weight, min_group=plan.min_group)
+
+    truth, weight = problem.truth[problem.held_out], problem.weight[problem.held_out]
     with torch.no_grad():
-        logit = score(game.averaged, rows.x).double().cpu().numpy()
+        logit, learnt = (score(game.averaged, rows.x).double().cpu().numpy() for rows in (held_out, learn))
     finite = bool(np.isfinite(logit).all())
     share = weight / weight.sum()
     decided = logit >= 0
     accuracy = float(share @ (decided == (truth == 1)))
     positive = float(share @ truth)
     collapsed = not finite or bool(decided.all() or not decided.any()) or accuracy < max(positive, 1 - positive)
-    gap = None
-    if finite:
-        chance = 1 / (1 + np.exp(-np.clip(logit, -500, 500)))
-        gap = gap_between(
-            chance, truth, problem.protected.rows(part), plan.constraint, weight=weight, min_group=plan.min_group
-        )
     return Epoch(
-        number=number,
+        number=game.epoch,
         alpha=game.alpha,
+        heard=game.heard,
         predictor_loss=float(losses[0]),
         adversary_loss=float(losses[1]),
         loss=float(share @ (np.logaddexp(0, logit) - truth * logit)) if finite else math.nan,
         accuracy=accuracy,
-        gap=gap,
+        gap=gap(logit, problem.held_out) if finite else None,
+        training_gap=gap(learnt, problem.train) if finite else None,
         collapsed=collapsed,
     )
