@@ -287,9 +287,10 @@ def _pareto(options: Options) -> str:
     if not options.dominated:
         return "Neither option is at least as good for everyone: who prefers which depends on whose gain counts more."
     worse, better = next(iter(options.dominated.items()))
+    first, verb = _called(better[0]), "is" if better[0] == "baseline" else "are"
     return (
-        f"{_called(better[0])[:1].upper()}{_called(better[0])[1:]} are at least as good for everyone as "
-        f"{_called(worse)}, and better for some, in the estimates."
+        f"{first[:1].upper()}{first[1:]} {verb} at least as good for everyone as {_called(worse)}, and better for "
+        "some, in the estimates."
     )
 
 
