@@ -199,6 +199,16 @@ def test_a_value_is_not_bent_to_fit_the_type_of_its_column() -> None:
     assert row.objects("n") == [41.5] and row.objects("b") == [None] and row.objects("t") == ["z"]
 
 
+def test_a_model_made_before_learns_its_columns_and_types_from_a_background() -> None:
+    bare = as_model(lambda rows: np.asarray(rows["age"] > 50, dtype=float))
+    assert bare.columns == ()
+    known = as_model(bare, background=ROWS)
+    assert known.columns == tuple(ROWS.columns) and known.scores({**ROWS.iloc[0].to_dict()})[0] in (0.0, 1.0)
+    assert as_model(known, background=ROWS[:5]) is known is as_model(known, positive=1)
+    with pytest.raises(InputError, match="made with the favourable class '1'"):
+        as_model(known, positive=0)
+
+
 def test_values_of_people_are_in_no_repr() -> None:
     secret = ROWS.assign(town="Secretville")
     assert "Secretville" not in repr(as_model(PIPELINE, background=secret)) + repr(as_rows(secret))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -248,7 +248,7 @@ def as_model(
     [0.4, 0.5]
     """
     if isinstance(model, Model):
-        return model
+        return _again(model, positive, columns, background)
     if outputs is not None and outputs not in get_args(Outputs):
         options = ", ".join(map(repr, get_args(Outputs)))
         raise InputError(f"outputs is {outputs!r}, expected {options}.{did_you_mean(outputs, get_args(Outputs))}")
@@ -274,6 +274,18 @@ def as_model(
         _margin=None if parts.margin is None else _margin_for(parts.margin, at),
         _framed=bool(fitted_on) or parts.framed,
     )
+
+
+def _again(model: Model, positive: Any, columns: Sequence[str] | None, background: Any) -> Model:
+    """Return a model that was made before, with what it did not know then."""
+    if positive is not None and level(positive) != level(model.positive):
+        raise InputError(
+            f"the model was made with the favourable class {level(model.positive)!r}; make it anew for another."
+        )
+    if background is None or model.like is not None:
+        return model
+    like = as_rows(background, model.columns or columns or ())
+    return replace(model, like=like, columns=like.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

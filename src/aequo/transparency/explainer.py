@@ -22,6 +22,7 @@ Wanted = Literal["auto", "linear", "trees", "exact", "permutation", "lime"]
 """A method, or the best that there is for the model."""
 
 _PROVED_ON = 200
+_MEAN_OVER = 100_000
 _LIME_SAMPLES = 5000
 _FEW = {"classifier": 0.005, "regressor": 0.01}
 
@@ -34,7 +35,8 @@ class Explainer:
     model : object
         Anything that `as_model` takes.
     background : frame or array
-        Rows to compare with, such as the training rows. Contributions are against their mean.
+        Rows to compare with, such as the training rows. Contributions are against their mean; of more than 100,000, so
+        many are drawn.
     method : str
         ``"auto"``: linear models exactly, trees exactly, any other by all coalitions if the budget allows and by
         permutations if not. Or one of ``"linear"``, ``"trees"``, ``"exact"``, ``"permutation"`` and ``"lime"``.
@@ -90,6 +92,7 @@ class Explainer:
         if not len(rows):
             raise InputError("the background has no rows; expected at least one.")
         rng = np.random.default_rng(seed)
+        rows = _sample(rows, _MEAN_OVER, rng)
         self._some = _sample(rows, background_rows, rng)
         self._budget, self._seed = budget, seed
         self._halves: Split | None = None

@@ -68,9 +68,8 @@ class Split:
             raise InputError("a prepared column comes from several columns, so its part cannot be given to one.")
         if parts.shape[1] == columns and np.array_equal(self.owner, np.arange(columns)):
             return parts
-        sums = np.zeros((parts.shape[0], columns))
-        np.add.at(sums.T, self.owner, parts.T)
-        return sums
+        belongs: Floats = (self.owner[:, None] == np.arange(columns)).astype(np.float64)
+        return parts @ belongs
 
 
 def split(model: Model, some: Rows) -> Split:

@@ -16,8 +16,8 @@ __all__ = ["Estimate", "exact", "permutation"]
 Ask = Callable[[Rows], Floats]
 """Scores of a batch of rows."""
 
-_MOST_ROWS = 100_000
-"""Rows in one batch: what bounds the memory."""
+_MOST_VALUES = 2_000_000
+"""Values in one batch of rows: what bounds the memory."""
 _LEAST_FREEDOM = 20
 """Degrees of freedom below which a standard error is not believed."""
 
@@ -68,7 +68,7 @@ def exact(ask: Ask, row: Rows, background: Rows) -> Estimate:
     p, m, columns = len(players), len(background), len(row.names)
     masks = (np.arange(2**p)[:, None] >> np.arange(p)) & 1
     worth = np.empty(2**p)
-    step = max(1, _MOST_ROWS // m)
+    step = max(1, _MOST_VALUES // (m * columns))
     for start in range(0, 2**p, step):
         some = masks[start : start + step].astype(bool)
         at = np.tile(np.arange(m)[None, :, None], (len(some), 1, columns))
@@ -154,7 +154,7 @@ def _gains(ask: Ask, both: Rows, players: Ints, orders: Ints, before: Floats, ou
     columns = len(both.names)
     turn = np.argsort(orders, axis=1)  # turn[b, k]: when player k joins
     gains = np.empty((m, p))
-    step = max(1, _MOST_ROWS // (p - 1))
+    step = max(1, _MOST_VALUES // ((p - 1) * columns))
     for start in range(0, m, step):
         rows = np.arange(start, min(start + step, m))
         at = np.tile(rows[:, None, None], (1, p - 1, columns))
