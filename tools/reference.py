@@ -34,6 +34,7 @@ PYTHON = {
         "Pseudonyms, minimisation, releases and erasure.",
         ["aequo.privacy"],
     ),
+    "ethics.md": ("Ethics", "Who gains and who pays, and the duties that hold whatever the score.", ["aequo.ethics"]),
     "testing.md": ("In tests", "The gate as a test.", ["aequo.testing"]),
     "errors.md": ("Errors", "Every error that aequo raises on purpose.", ["aequo.errors"]),
 }
