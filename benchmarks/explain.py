@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import warnings
 
+sys.path.pop(0)  # this folder has a coverage.py, which numba would take for the package
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 warnings.simplefilter("ignore")  # of the libraries that are compared
