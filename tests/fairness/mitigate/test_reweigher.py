@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -259,6 +261,24 @@ def test_the_same_weights_come_from_arrays_and_from_counts(compas: pd.DataFrame)
     assert frame["weight"].to_numpy() == pytest.approx(again)
     assert isinstance(reweigher.cells_, CellWeights)
     assert frame["weight"].sum() == pytest.approx(len(compas))
+
+
+def test_without_scikit_learn_frames_are_weighed_and_estimators_name_the_extra() -> None:
+    program = """
+import sys
+sys.modules["sklearn"] = sys.modules["scipy"] = None
+import aequo
+from aequo.fairness.mitigate import add_weights
+print(add_weights({"g": ["a", "a", "b", "b"], "y": [0, 0, 0, 1]}, label="y", group="g")["weight"].tolist())
+for name in ("Reweigher", "FairThresholdOptimizer"):
+    try:
+        getattr(aequo.fairness.mitigate, name)
+    except aequo.errors.MissingExtra as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    hint = "sklearn is needed here. Install it with: pip install 'aequo[ml]'"
+    assert done.stdout.splitlines() == ["[0.75, 0.75, 1.5, 0.5]", hint, hint]
 
 
 # -- the classifier ----------------------------------------------------------------------------------------------------

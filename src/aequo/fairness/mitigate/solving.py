@@ -147,21 +147,8 @@ def solve(groups: Groups, curves: Curves, question: Question) -> ThresholdResult
     units = _units(groups, alone, curves, question, rates, notes)
     costs = costs_of(question.costs, overall)
     total = sum(u.curve.positives + u.curve.negatives for u in units)
-    most = _candidates(len(rates), len(units))
-    points = [u.curve.hull() if question.randomised else u.curve.thinned(most) for u in units]
-    problems = [_problem(p, u.curve, costs, total, rates) for p, u in zip(points, units, strict=True)]
     _note_undefined(groups, units, rates, notes)
-    if question.randomised:
-        weights = best_mixtures(problems, question.tolerance)
-        rules = [mixture(p, w) for p, w in zip(points, weights, strict=True)]
-    else:
-        chosen = best_points(problems, question.tolerance)
-        rules = [Rule((float(p.thresholds[k]),), (1.0,)) for p, k in zip(points, chosen, strict=True)]
-        if any(len(p.thresholds) < len(u.curve.thresholds) for p, u in zip(points, units, strict=True)):
-            notes.append(
-                f"Of each group's thresholds about {most:,} were tried: the corners of its ROC "
-                "hull, and others evenly spread over its rates."
-            )
+    rules = _optimal(units, question, costs, rates, notes)
     reached = [[u.curve.under(r, _rate(u.curve, name)) for u, r in zip(units, rules, strict=True)] for name in rates]
     gaps = {name: _gap(values) for name, values in zip(rates, reached, strict=True)}
     gap = max((g for g in gaps.values() if g is not None), default=None)
@@ -244,6 +231,25 @@ def _note_undefined(groups: Groups, units: list[_Unit], rates: tuple[str, ...], 
 # -- what is optimised -------------------------------------------------------------------------------------------------
 
 
+def _optimal(
+    units: list[_Unit], question: Question, costs: Costs, rates: tuple[str, ...], notes: list[str]
+) -> list[Rule]:
+    """Return the rule of each unit."""
+    most = _candidates(len(rates), len(units))
+    points = [u.curve.hull() if question.randomised else u.curve.thinned(most) for u in units]
+    problems = [_problem(p, u.curve, costs, rates) for p, u in zip(points, units, strict=True)]
+    if question.randomised:
+        weights = best_mixtures(problems, question.tolerance)
+        return [mixture(p, w) for p, w in zip(points, weights, strict=True)]
+    if any(len(p.thresholds) < len(u.curve.thresholds) for p, u in zip(points, units, strict=True)):
+        notes.append(
+            f"Of each group's thresholds about {most:,} were tried: the corners of its ROC hull, and others evenly "
+            "spread over its rates."
+        )
+    chosen = best_points(problems, question.tolerance)
+    return [Rule((float(p.thresholds[k]),), (1.0,)) for p, k in zip(points, chosen, strict=True)]
+
+
 def _candidates(rates: int, units: int) -> int:
     each, together = _CANDIDATES[rates]
     return min(each, max(together // units, 100))
@@ -257,9 +263,9 @@ def _defined(curve: Curve, rate: str) -> bool:
     return _behind(curve, (rate,)) > 0
 
 
-def _problem(points: Curve, whole: Curve, costs: Costs, total: float, rates: tuple[str, ...]) -> Problem:
+def _problem(points: Curve, whole: Curve, costs: Costs, rates: tuple[str, ...]) -> Problem:
     compared = tuple(_rate(points, r) if _defined(whole, r) else None for r in rates)
-    return Problem(costs.of(points) / total, compared)
+    return Problem(costs.of(points), compared)
 
 
 def _gap(values: Sequence[float]) -> float | None:
@@ -281,7 +287,7 @@ def _for_everyone(
         there = [v for v in values if v == v]
         windows.append((min(there, default=0.0), max(there, default=1.0)))
     points = overall.hull() if question.randomised else overall.thinned(_candidates(len(rates), 1))
-    problem = _problem(points, overall, costs, overall.positives + overall.negatives, rates)
+    problem = _problem(points, overall, costs, rates)
     if question.randomised:
         rule = mixture(points, nearest_mixture(problem, windows))
     else:

@@ -94,9 +94,10 @@ class FairThresholdOptimizer(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
 
     Notes
     -----
-    A rule below the diagonal of the ROC plot, which would prefer those with low scores, is never used. Where a group
-    has only one label, one of its rates is undefined: it takes no part in that half of the constraint, and a note says
-    so.
+    No rule prefers those with low scores, not even where a score points the wrong way. Where a group has only one
+    label, one of its rates is undefined: it takes no part in that half of the constraint, and a note says so. Rates
+    and gap in `result_` are those of the rows that were fitted on; new rows differ by chance, the more the smaller a
+    group is, which the intervals show.
 
     References
     ----------
