@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from aequo.core.counts import Floats
 from aequo.errors import InputError, need
 from aequo.fairness.mitigate.sensitive import row_groups
+from aequo.models.pipeline import quiet
 
 __all__ = ["DecorrelatedClassifier", "FairlearnReduction"]
 
@@ -82,7 +83,8 @@ class FairlearnReduction(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             made = reductions.GridSearch(clone(self.estimator), moment, grid_size=20)
         else:
             made = reductions.ExponentiatedGradient(clone(self.estimator), moment)
-        self.model_ = made.fit(X, np.asarray(y), sensitive_features=groups.codes)
+        with quiet():
+            self.model_ = made.fit(X, np.asarray(y), sensitive_features=groups.codes)
         self.classes_ = np.unique(np.asarray(y))
         self.n_features_in_ = np.shape(X)[1]
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -315,6 +316,9 @@ def _running(
     try:
         yield answers
     except BaseException:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it would say that work was lost, which is what is wanted
+            answers.close()
         need("joblib.externals.loky", "ml").get_reusable_executor().shutdown(wait=True, kill_workers=True)
         raise
 

@@ -121,7 +121,7 @@ def read_rows(table: Table, policy: Policy, *, drop: tuple[str, ...], max_rows: 
         )
     needed = [*features, d.label, *by, *(() if d.weight is None else (d.weight,))]
     sample = table.sample(max_rows, seed=policy.statistics.seed, columns=needed)
-    texts = {c: _texts(sample[c]) for c in (d.label, *by)}
+    texts = {c: _texts(sample[c], table.kind(c)) for c in (d.label, *by)}
     labelled = np.array([v is not None for v in texts[d.label].tolist()], dtype=bool)
     grouped = np.all([[v is not None for v in texts[c].tolist()] for c in by], axis=0)
     keep = labelled & grouped
@@ -151,9 +151,11 @@ def read_rows(table: Table, policy: Policy, *, drop: tuple[str, ...], max_rows: 
     )
 
 
-def _texts(values: Array) -> Array:
+def _texts(values: Array, kind: str) -> Array:
+    """Return values as canonical text; a sample holds booleans as numbers."""
     out = np.empty(len(values), dtype=object)
-    out[:] = [level(v) for v in values.tolist()]
+    known = {0.0: False, 1.0: True} if kind == "boolean" else {}
+    out[:] = [level(known.get(v, v)) for v in values.tolist()]
     return out
 
 
@@ -174,9 +176,7 @@ def _left(table: Table, rows: int, labelled: Any, grouped: Any, label: str, by: 
         notes.append(f"{int((~labelled).sum()):,} rows have no value of {label}, and were left out.")
     if not grouped[labelled].all():
         n = int((~grouped[labelled]).sum())
-        notes.append(
-            f"{n:,} rows have no value of {listing(by)}, and were left out: nothing here is about these people."
-        )
+        notes.append(f"{n:,} rows have no value of {listing(by)}, and were left out: nothing is said of these people.")
     return tuple(notes)
 
 
