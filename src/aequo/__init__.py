@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from aequo.flows.ethics import weigh
     from aequo.flows.example import loan_applications
     from aequo.flows.gate import gate
+    from aequo.flows.mitigate import mitigate
     from aequo.ledger.ledger import Ledger
+    from aequo.report.mitigation import Mitigation
     from aequo.report.result import Assessment
 
 _HOMES = {
@@ -30,12 +32,14 @@ _HOMES = {
     "Evidence": "aequo.core.finding",
     "Finding": "aequo.core.finding",
     "Ledger": "aequo.ledger.ledger",
+    "Mitigation": "aequo.report.mitigation",
     "Policy": "aequo.core.policy",
     "Status": "aequo.core.finding",
     "Table": "aequo.core.table",
     "assess": "aequo.flows.assess",
     "gate": "aequo.flows.gate",
     "loan_applications": "aequo.flows.example",
+    "mitigate": "aequo.flows.mitigate",
     "report_activity": "aequo.flows.activity",
     "weigh": "aequo.flows.ethics",
 }
@@ -46,6 +50,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Ledger",
+    "Mitigation",
     "Policy",
     "Status",
     "Table",
@@ -53,6 +58,7 @@ __all__ = [
     "assess",
     "gate",
     "loan_applications",
+    "mitigate",
     "report_activity",
     "weigh",
 ]

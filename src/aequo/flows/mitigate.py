@@ -87,7 +87,7 @@ def mitigate(
     >>> [remedy.name for remedy in found.comparison.remedies], found.welfare
     (['none', 'thresholds'], None)
     """
-    from aequo.fairness.mitigate.compare import compare
+    from aequo.fairness.mitigate.comparing import compare
 
     rules = policy if isinstance(policy, Policy) else Policy() if policy is None else Policy.load(policy)
     with configured_ledger(rules, ledger) as book:  # one that is not there is told before the work, not after it

@@ -19,7 +19,7 @@ from aequo.core.finding import Status
 from aequo.core.policy import Policy
 from aequo.errors import InputError, UnknownColumn
 from aequo.fairness.checks import CHECKS
-from aequo.fairness.mitigate.compare import compare
+from aequo.fairness.mitigate.comparing import compare
 from aequo.fairness.mitigate.comparison import Comparison
 from aequo.models.files import load_model
 from aequo.models.pipeline import table_pipeline
