@@ -279,6 +279,17 @@ def test_when_no_group_is_large_enough_all_share_a_rule(people: Any) -> None:
     assert any("nothing was compared" in note for note in one.notes)
 
 
+def test_a_group_whose_rows_weigh_nothing_gets_the_rule_for_everyone(people: Any) -> None:
+    scores, y, group = people
+    weight = np.where(group == "c", 0.0, 1.0)
+    fair = FairThresholdOptimizer(min_group=0, constraint="demographic_parity")
+    result = fair.fit(scores, y, sensitive_features=group, sample_weight=weight).result_
+    c = result.groups[2]
+    assert (c.own, c.rule, c.selection_rate.value) == ("overall", result.overall, None)
+    assert any("Decided by the rule for everyone" in note and ": c." in note for note in result.notes)
+    assert len(fair.predict([], sensitive_features=[])) == 0
+
+
 def test_a_group_of_one_label_takes_part_where_its_rate_is_defined(people: Any) -> None:
     scores, y, group = people
     y = np.where(group == "c", 0, y)
@@ -423,7 +434,10 @@ S, Y, G = [0.1, 0.9, 0.4, 0.6], [0, 1, 0, 1], ["a", "a", "b", "b"]
         ({"constraint": "equalised_odds"}, (S, Y, G), "Did you mean 'equalized_odds'"),
         ({"tolerance": 2}, (S, Y, G), "tolerance is not in"),
         ({"tolerance": float("nan")}, (S, Y, G), "tolerance is not in"),
-        ({"min_group": -1}, (S, Y, G), "min_group is negative"),
+        ({"tolerance": "2 %"}, (S, Y, G), "tolerance is not in"),
+        ({"min_group": -1}, (S, Y, G), "min_group is no number of rows"),
+        ({"min_group": 2.5}, (S, Y, G), "min_group is no number of rows"),
+        ({}, ([], [], []), "of 0 class"),
         ({"small_groups": "drop"}, (S, Y, G), "expected one of pool, ignore, refuse"),
         ({"unknown_group": "x"}, (S, Y, G), "expected one of overall, refuse"),
         ({"cost": {"fpr": 1}}, (S, Y, G), "cost has the key 'fpr'"),

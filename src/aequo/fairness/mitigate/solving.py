@@ -185,14 +185,15 @@ def _units(
     rates: tuple[str, ...],
     notes: list[str],
 ) -> list[_Unit]:
-    small = [g for g, curve in alone.items() if _behind(curve, rates) < question.min_group]
+    # Rows that weigh nothing are no rows: a group of them has no curve to fit a threshold to.
+    small = [g for g, c in alone.items() if _behind(c, rates) < question.min_group or not sum(c.n)]
     units = [_Unit((g,), curve, "own") for g, curve in alone.items() if g not in small]
     unknown = int(groups.n[groups.missing].sum())
     if unknown:
         notes.append(f"{unknown:,} rows of an unknown group took no part in the constraint.")
     if small:
         names = _listed([groups.labels[g] for g in small])
-        fewer = f"fewer than {question.min_group:,} {' or '.join(_WORDS[r] for r in rates)}"
+        fewer = f"fewer than {max(question.min_group, 1):,} {' or '.join(_WORDS[r] for r in rates)}"
         if question.small_groups == "refuse":
             raise InputError(f"groups with {fewer}: {names}; merge them, lower min_group, or pool them.")
         pool = _Unit(tuple(small), curves(small), "pooled")

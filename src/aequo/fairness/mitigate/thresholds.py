@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import numbers
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -391,10 +392,12 @@ class FairThresholdOptimizer(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return X, row_groups(sensitive_features)
 
     def _check(self) -> None:
-        if not 0 <= self.tolerance <= 1:
+        tolerance: Any = self.tolerance
+        if not isinstance(tolerance, numbers.Real) or not 0 <= float(tolerance) <= 1:
             raise InputError("tolerance is not in [0, 1]; it is the largest difference between two groups.")
-        if self.min_group < 0:
-            raise InputError("min_group is negative; expected a number of rows.")
+        rows: Any = self.min_group
+        if not isinstance(rows, numbers.Integral) or rows < 0:
+            raise InputError("min_group is no number of rows, 0 or more.")
         for name, allowed in (("small_groups", ("pool", "ignore", "refuse")), ("unknown_group", ("overall", "refuse"))):
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(allowed)}.")
