@@ -120,6 +120,8 @@ def explain(
             found: DatasetExplanation | DecisionExplanation = explain_model(
                 model,
                 table,
+                label=label,
+                favourable=favourable,
                 group=groups or None,
                 policy=rules,
                 trusted=trust,
@@ -134,6 +136,8 @@ def explain(
                 model,
                 table,
                 row,
+                label=label,
+                favourable=favourable,
                 background=None if background is None else Table.of(background, missing=texts, encoding=encoding),
                 immutable=None if immutable is None else names(immutable, table.columns),
                 monotone=dict.fromkeys(up, "up") | dict.fromkeys(down, "down"),

@@ -17,7 +17,7 @@ from aequo.models.files import load_model
 from aequo.transparency.decision import DecisionExplanation
 from aequo.transparency.explanation import DatasetExplanation
 from aequo.transparency.importance import explain
-from aequo.transparency.seen import Seen, seen_of
+from aequo.transparency.seen import Seen, called, seen_of
 from aequo.transparency.transparent import TransparentModel
 
 __all__ = ["explain_decision", "explain_model"]
@@ -209,7 +209,7 @@ def explain_decision(
         outcome=outcome,
         threshold=limit,
         background_rows=len(against),
-        model=type(seen.model.native).__name__,
+        model=called(seen.model),
         notes=seen.notes,
         version=__version__,
     )

@@ -32,7 +32,7 @@ MOST_COLUMNS = 12
 MOST_GROUPS = 4
 """Groups side by side."""
 
-_LEAST = 10  # no column of text is made narrower
+_LEAST = 6  # no column is made narrower
 
 
 def show(explanation: DatasetExplanation, *, file: IO[str] | None = None, width: int | None = None) -> None:
@@ -51,7 +51,7 @@ def show(explanation: DatasetExplanation, *, file: IO[str] | None = None, width:
     page = _Page(open_console(file, width))
     word, lead, _ = headline(e)
     page.head(e.verdict, word, lead, facts(e))
-    page.table(importance_sheet(e), MOST_COLUMNS)
+    page.table(_bare(importance_sheet(e)), MOST_COLUMNS)
     for subject in dict.fromkeys(g.subject for g in e.groups):
         sheet, groups = group_sheet(e, subject)
         judged = [g for g in groups if g.judged]
@@ -136,6 +136,13 @@ class _Page(Lines):
         if len(sheet.rows) > most:
             left = len(sheet.rows) - most
             self.para(self.text(f"{left} more in the report's files (--out DIR).", "dim"))
+
+
+def _bare(sheet: Sheet) -> Sheet:
+    """Return the importances without the intervals of the contributions, which would not fit beside the others."""
+    return Sheet(
+        sheet.title, sheet.heads, tuple((*row[:4], *(c.partition(" (")[0] for c in row[4:])) for row in sheet.rows)
+    )
 
 
 def _shares_alone(sheet: Sheet, groups: int) -> Sheet:

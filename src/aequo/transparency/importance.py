@@ -23,7 +23,7 @@ from aequo.transparency.explainer import Explainer
 from aequo.transparency.explanation import DatasetExplanation, Dependence, GroupReliance, Importance
 from aequo.transparency.permuted import Effects, effects, losses, mean_and_reach, rise_of, shares
 from aequo.transparency.reliance import compared, surely_any
-from aequo.transparency.seen import LEAST_ROWS, Seen, seen_of
+from aequo.transparency.seen import LEAST_ROWS, Seen, called, seen_of
 from aequo.transparency.stability import Stability, stability
 
 __all__ = ["explain"]
@@ -165,7 +165,7 @@ def explain(
         source=source or seen.source,
         label=label,
         favourable=seen.favourable,
-        model=type(seen.model.native).__name__,
+        model=called(seen.model),
         model_digest=digest,
         limit=limit,
         confidence=confidence,
@@ -279,7 +279,7 @@ def _steady(
     explainer: Explainer, seen: Seen, some: Ints, confidence: float, seed: int, evidence: tuple[Evidence, ...]
 ) -> Stability:
     rows = seen.rows.take(some)
-    k = min(3, len(rows.names))
+    k = max(1, min(3, len(rows.names) // 2))  # of all columns all stay
     return stability(explainer, rows, k=k, confidence=confidence, seed=seed, evidence=evidence)
 
 

@@ -16,7 +16,7 @@ from aequo.models.predicting import Model, as_model
 from aequo.models.rows import Rows, as_rows
 from aequo.transparency.columns import check_columns, rows_of
 
-__all__ = ["LEAST_ROWS", "Seen", "seen_of"]
+__all__ = ["LEAST_ROWS", "Seen", "called", "seen_of"]
 
 LEAST_ROWS = 30
 """With fewer rows nothing is said."""
@@ -95,10 +95,37 @@ def seen_of(
 
 def _given(model: Any, favourable: Any, **how: Any) -> Model:
     """Return the model, with the favourable value as its favourable class where it is one."""
-    if isinstance(model, Model) or favourable is None:
+    if isinstance(model, Model):
         return as_model(model, **how)
-    classes = [level(c) for c in getattr(model, "classes_", ())]
+    if favourable is None:
+        classes = _classes(model)
+        if classes and all(isinstance(c, str) and level(c) not in ("1", "True") for c in classes):
+            named = ", ".join(repr(level(c)) for c in classes[:10])
+            raise InputError(f"the model's classes are {named}; say which is good for the person: favourable=...")
+        return as_model(model, **how)
+    classes = [level(c) for c in _classes(model)]
     return as_model(model, positive=favourable if level(favourable) in classes else None, **how)
+
+
+def _classes(model: Any) -> list[Any]:
+    try:
+        return list(model.classes_)
+    except AttributeError:  # of a regression, a pipeline of one, or a function
+        return []
+
+
+def called(model: Model) -> str:
+    """Return what kind of model it is; of a pipeline, its last step.
+
+    Examples
+    --------
+    >>> called(as_model(lambda rows: rows[:, 0], columns=["a"]))
+    'function'
+    """
+    native = model.native
+    while hasattr(native, "steps"):
+        native = native.steps[-1][1]
+    return type(native).__name__
 
 
 def _source(data: Any) -> str:

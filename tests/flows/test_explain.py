@@ -1,0 +1,97 @@
+"""The flows of explanations: rows in their order, the policy's defaults, confidence from the other rows alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aequo.core.policy import Policy
+from aequo.errors import InputError, Refused
+from aequo.flows.explain import explain_decision, explain_model
+from aequo.models.predicting import as_model
+
+
+def people(n: int = 200) -> dict[str, Any]:
+    rng = np.random.default_rng(1)
+    debt = rng.random(n).round(3)
+    return {"debt": debt, "sex": rng.choice(["f", "m"], n).astype(object), "paid": (rng.random(n) > debt).astype(int)}
+
+
+def score(x: Any) -> Any:
+    return 1 - np.asarray(x["debt"], float)
+
+
+def test_the_row_that_is_explained_is_the_row_that_was_asked_for() -> None:
+    data = people()
+    for row in (0, 17, 199):
+        found = explain_decision(score, data, row, label="paid")
+        assert found.explained.values["debt"] == data["debt"][row]
+        assert found.explained.score == pytest.approx(1 - data["debt"][row])
+        assert found.explained.confidence.n == 199
+
+
+def test_a_row_without_an_outcome_can_be_explained_and_does_not_calibrate() -> None:
+    data = people()
+    paid: list[Any] = data["paid"].tolist()
+    paid[3] = paid[4] = None
+    found = explain_decision(score, data | {"paid": paid}, 3, label="paid")
+    assert found.explained.confidence.n == 198
+    assert found.notes == ("2 of 200 rows have no value of paid, and were left out.",)
+
+
+def test_the_policy_says_what_is_protected_and_where_the_threshold_is() -> None:
+    data = people()
+    policy = Policy(data={"label": "paid", "threshold": 0.8}, groups={"columns": ["sex"]})
+    row = int(np.argmin(np.abs(data["debt"] - 0.3)))
+    found = explain_decision(score, data, row, policy=policy)
+    assert found.explained.favourable is False
+    assert found.threshold == 0.8
+    assert found.counterfactuals.target[0] == 0.8
+    assert found.counterfactuals.searched.immutable == ("sex",)
+    whole = explain_model(score, data, policy=policy, partial=0, repeats=2)
+    assert whole.label == "paid"
+    assert {g.subject for g in whole.groups} == {"sex"}
+
+
+def test_a_background_of_its_own_moves_the_base() -> None:
+    data = people()
+    near = explain_decision(score, data, 0, label="paid", background={"debt": [0.1] * 20, "sex": ["f"] * 20})
+    assert near.explained.attribution.base == pytest.approx(0.9)
+    assert near.background_rows == 20
+
+
+def test_a_file_is_read_in_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("debt,sex\n" + "".join(f"{i / 5000},f\n" for i in range(5000)), encoding="utf-8")
+    found = explain_decision(score, path, 4321)
+    assert found.explained.values["debt"] == 4321 / 5000
+    assert found.source == "rows.csv"
+
+
+def test_a_model_that_is_not_trusted_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(Refused, match="runs whatever code"):
+        explain_model(path, people())
+
+
+def test_a_model_of_more_classes_has_to_say_which_is_good() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    data = people()
+    x = data["debt"][:, None]
+    three = np.digitize(data["debt"], [0.3, 0.6])
+    model = LogisticRegression().fit(x, np.array(["low", "mid", "high"])[three])
+    named = as_model(model, positive="low", columns=["debt"])
+    assert explain_decision(named, data, 0).counterfactuals is not None
+    with pytest.raises(InputError, match="say which is good for the person: favourable="):
+        explain_decision(model, {"debt": data["debt"]}, 0)
+
+
+@pytest.mark.parametrize("row", [-1, 200, True])
+def test_a_row_that_is_not_there_is_said(row: Any) -> None:
+    with pytest.raises(InputError, match="the data has rows 0 to 199"):
+        explain_decision(score, people(), row)
