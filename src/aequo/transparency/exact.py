@@ -170,7 +170,8 @@ def _xgboost(final: Model) -> Parts:
 
     def whole(prepared: Any) -> Floats:
         names = None if hasattr(prepared, "columns") else booster.feature_names
-        matrix = xgboost.DMatrix(prepared, enable_categorical=True, feature_names=names)
+        gap = getattr(native, "missing", np.nan)
+        matrix = xgboost.DMatrix(prepared, missing=gap, enable_categorical=True, feature_names=names)
         end = 0 if best is None else best + 1
         found = booster.predict(matrix, pred_contribs=True, iteration_range=(0, end))
         return _of_class(found, final, np.shape(found)[-1])
