@@ -193,6 +193,13 @@ def test_mixed_rows_take_each_value_from_its_own_row(library: Any) -> None:
     assert both.objects("a") == [1, 2, 3, 4] and both.objects("b") == ["x", "y", None, "z"]
 
 
+def test_columns_that_are_numbered_are_named_by_their_numbers() -> None:
+    numbered = pd.DataFrame(ARRAY)
+    rows = as_rows(numbered)
+    assert rows.names == ("0", "1", "2") and rows.objects("1") == ARRAY[:, 1].tolist()
+    assert list(numbered.columns) == [0, 1, 2], "the frame given is left as it was"
+
+
 def test_a_value_is_not_bent_to_fit_the_type_of_its_column() -> None:
     like = as_rows(pd.DataFrame({"n": [1, 2], "b": [True, False], "t": ["x", "y"]}))
     row = as_rows({"n": 41.5, "b": None, "t": "z"}, like=like)

@@ -271,6 +271,14 @@ def test_trees_that_read_categories_themselves(model: Any, method: str) -> None:
     assert np.abs(found.contributions[:, 2]).max() > 0.01
 
 
+def test_what_xgboost_was_told_is_missing_is_missing_in_its_explanation() -> None:
+    gaps = np.where(np.random.default_rng(5).random(X.shape) < 0.2, -999.0, X)
+    model = xgboost.XGBClassifier(n_estimators=8, n_jobs=1, missing=-999.0).fit(gaps, Y)
+    found = attributions(model, gaps[:30], background=gaps)
+    assert found.method == "trees" and np.abs(found.additivity_errors).max() < 1e-4
+    np.testing.assert_allclose(found.scores, model.predict_proba(gaps[:30])[:, 1], atol=1e-6)
+
+
 def test_a_regression_is_explained_in_the_unit_of_its_value() -> None:
     target = FRAME.income.to_numpy() * 1000
     models: list[tuple[Any, str]] = [

@@ -108,6 +108,13 @@ def test_a_protected_column_is_flagged_and_never_a_silent_reason() -> None:
     assert transparent(protected="race").predict_with_explanation(RICH).notes == ()
 
 
+def test_a_refusal_that_no_column_pushed_to_says_so() -> None:
+    strict = TransparentModel(lambda r: 0.2 + r[:, 0] / 100, background=[[0.0, 1.0]], columns=["a", "b"])
+    one = strict.predict_with_explanation([5.0, 3.0])
+    assert one.favourable is False and one.reasons == () and "compare with approved rows" in one.notes[0]
+    assert one.top == (("a", pytest.approx(0.05)),), "b contributed nothing"
+
+
 def test_what_a_person_cannot_change_is_marked() -> None:
     one = transparent(immutable=["history"]).predict_with_explanation(POOR)
     assert {r.column: r.changeable for r in one.reasons}["history"] is False

@@ -199,6 +199,8 @@ def _need_columns(names: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _from_frame(data: Any, names: Sequence[str]) -> Rows:
+    if _library(data) == "pandas" and not all(isinstance(c, str) for c in data.columns):
+        data = data.set_axis([str(c) for c in data.columns], axis=1)
     known = [str(c) for c in (data.column_names if _library(data) == "pyarrow" else data.columns)]
     if len(set(known)) < len(known):
         twice = next(c for c in known if known.count(c) > 1)

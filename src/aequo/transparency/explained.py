@@ -38,7 +38,7 @@ class Explained:
     attribution : Attribution
         Base, contributions of all columns, output, additivity error.
     top : tuple of (str, float)
-        The most influential columns and their signed contributions.
+        The most influential columns and their signed contributions; none that contributed nothing.
     reasons : tuple of Reason
         Why the decision went against the person; empty if it did not.
     notes : tuple of str

@@ -350,6 +350,8 @@ class TransparentModel:
         reasons = self._wording.reasons(one, values) if good is False else ()
         confidence, why = self._confidence(rank, favourable=good)
         notes = [f"the protected column {r.column!r} pushed towards refusal" for r in reasons if r.protected]
+        if good is False and not reasons:
+            notes.append("no column pushed towards refusal, compared with this background; compare with approved rows")
         return Explained(
             prediction=prediction,
             favourable=good,
@@ -357,7 +359,7 @@ class TransparentModel:
             confidence=confidence,
             no_confidence=why,
             attribution=one,
-            top=one.top(self._top),
+            top=tuple((column, value) for column, value in one.top(self._top) if value),
             reasons=reasons,
             notes=tuple(notes),
             at=at,
