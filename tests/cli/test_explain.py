@@ -57,10 +57,25 @@ def test_json_is_what_the_python_call_gives(run: Run, files: dict[str, Any]) -> 
     assert {"pass": 0, "warn": 0, "fail": 1, "unknown": 3}[here.verdict.value] == done.code
 
 
-def test_one_decision_is_explained_in_the_order_of_the_file(run: Run, files: dict[str, Any]) -> None:
+@pytest.fixture
+def called(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ended]:
+    """Call the command line here, which is quicker than in a process of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args: object) -> Ended:
+        code = main(["explain", *map(str, args)])
+        said = capsys.readouterr()
+        return Ended(code, said.out, said.err)
+
+    return call
+
+
+def test_one_decision_is_explained_in_the_order_of_the_file(
+    called: Callable[..., Ended], files: dict[str, Any]
+) -> None:
     row = int(np.argmax(files["rows"]["debt"]))
-    call = ("explain", files["model"], files["data"], "--row", row, "--label", "approved", "--outcome", "approved")
-    done = run(*call, "--immutable", "region", "--only-up", "age", "--out", "why", "--json")
+    call = (files["model"], files["data"], "--row", row, "--label", "approved", "--outcome", "approved")
+    done = called(*call, "--immutable", "region", "--only-up", "age", "--out", "why", "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
     here = explain_decision(
@@ -85,27 +100,29 @@ def test_one_decision_is_explained_in_the_order_of_the_file(run: Run, files: dic
     assert {p.name for p in folder.iterdir()} == {"explanation.html", "explanation.md", "explanation.json"}
 
 
-def test_the_terminal_says_reasons_and_ways(run: Run, files: dict[str, Any]) -> None:
+def test_the_terminal_says_reasons_and_ways(called: Callable[..., Ended], files: dict[str, Any]) -> None:
     row = int(np.argmax(files["rows"]["debt"]))
-    done = run("explain", files["model"], files["data"], "--row", row, "--outcome", "approved")
+    done = called(files["model"], files["data"], "--row", row, "--outcome", "approved")
     assert done.code == 0, done.err
     assert "NOT APPROVED" in done.out
     assert "Approved if" in done.out
     assert "debt is high" in done.out
-    whole = run("explain", files["model"], files["data"], "--label", "approved", "--max-rows", 150)
+    whole = called(files["model"], files["data"], "--label", "approved", "--max-rows", 150)
     assert whole.code == 0, whole.err
     assert "The model leans most on debt" in whole.out
 
 
-def test_the_policy_gives_label_groups_and_what_nobody_can_change(run: Run, files: dict[str, Any]) -> None:
+def test_the_policy_gives_label_groups_and_what_nobody_can_change(
+    called: Callable[..., Ended], files: dict[str, Any]
+) -> None:
     policy = Policy(data={"label": "approved"}, groups={"columns": ["sex", "region", "elsewhere"]})
     (files["data"].parent / "aequo.toml").write_text(policy.to_toml(), encoding="utf-8")
-    done = run("explain", files["model"], files["data"], "--max-rows", 150, "--json")
+    done = called(files["model"], files["data"], "--max-rows", 150, "--json")
     found = json.loads(done.out)
     assert found["label"] == "approved"
     assert {g["subject"] for g in found["groups"]} == {"sex", "region"}
     row = int(np.argmax(files["rows"]["debt"]))
-    one = json.loads(run("explain", files["model"], files["data"], "--row", row, "--json").out)
+    one = json.loads(called(files["model"], files["data"], "--row", row, "--json").out)
     assert one["counterfactuals"]["searched"]["immutable"] == ["region"]
 
 
@@ -113,16 +130,9 @@ Refuse = Callable[..., str]
 
 
 @pytest.fixture
-def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refuse:
-    """Call the command line here, which is quicker, and give the one sentence with which it refuses."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*args: object) -> str:
-        code = main(["explain", *map(str, args)])
-        said = capsys.readouterr()
-        return Ended(code, said.out, said.err).sentence
-
-    return call
+def refused(called: Callable[..., Ended]) -> Refuse:
+    """Give the one sentence with which a call is refused."""
+    return lambda *args: called(*args).sentence
 
 
 @pytest.mark.parametrize(

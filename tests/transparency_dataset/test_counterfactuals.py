@@ -16,7 +16,7 @@ from aequo.core.policy import Policy
 from aequo.errors import InputError, UnknownColumn
 from aequo.models.predicting import as_model
 from aequo.transparency.columns import Column
-from aequo.transparency.counterfactuals import counterfactuals
+from aequo.transparency.counterfactual import counterfactuals
 from aequo.transparency.plausible import Neighbours
 from aequo.transparency.recourse import options_of
 from aequo.transparency.ways import Counterfactuals

@@ -13,7 +13,7 @@ from aequo.models.rows import Rows, as_rows
 from aequo.transparency.attribution import Attributions
 from aequo.transparency.columns import column_of
 from aequo.transparency.explainer import Explainer
-from aequo.transparency.stability import _moved, _neighbours, _overlap, stability
+from aequo.transparency.stable import _moved, _neighbours, _overlap, stability
 
 
 def people(n: int = 60) -> Rows:
@@ -108,3 +108,14 @@ def test_a_real_explainer_gives_the_same_for_the_same_seed() -> None:
 def test_what_cannot_be_done_is_said_in_a_sentence(how: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         stability(lambda rows: contributions(np.ones((len(rows), 4))), people(), **how)
+
+
+def test_no_public_name_is_hidden_by_a_module_of_the_same_name() -> None:
+    import pkgutil
+
+    import aequo.transparency
+
+    modules = {m.name for m in pkgutil.iter_modules(aequo.transparency.__path__)}
+    assert not modules & set(aequo.transparency.__all__)
+    for name in aequo.transparency.__all__:
+        assert getattr(aequo.transparency, name).__name__ == name

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from aequo.core.finding import Finding, Status, overall
-from aequo.transparency.stability import Stability
+from aequo.transparency.stable import Stability
 
 __all__ = ["DatasetExplanation", "Dependence", "GroupReliance", "Importance", "Point", "Reliance"]
 

@@ -24,7 +24,7 @@ from aequo.transparency.explanation import DatasetExplanation, Dependence, Group
 from aequo.transparency.permuted import Effects, effects, losses, mean_and_reach, rise_of, shares
 from aequo.transparency.reliance import compared, surely_any
 from aequo.transparency.seen import LEAST_ROWS, Seen, called, seen_of
-from aequo.transparency.stability import Stability, stability
+from aequo.transparency.stable import Stability, stability
 
 __all__ = ["explain"]
 

@@ -267,7 +267,7 @@ class TransparentModel:
         **how
             As for `aequo.transparency.counterfactuals`.
         """
-        from aequo.transparency.counterfactuals import counterfactuals
+        from aequo.transparency.counterfactual import counterfactuals
 
         settings = {"data": self._background.held, "immutable": [*{*self._immutable, *self._protected}], **how}
         settings.setdefault("threshold", 0.5 if self._threshold is None else self._threshold)
