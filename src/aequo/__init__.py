@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aequo.flows.assess import assess
     from aequo.flows.ethics import weigh
     from aequo.flows.example import loan_applications
+    from aequo.flows.explain import explain_decision, explain_model
     from aequo.flows.gate import gate
     from aequo.flows.mitigate import mitigate
     from aequo.ledger.ledger import Ledger
@@ -37,6 +38,8 @@ _HOMES = {
     "Status": "aequo.core.finding",
     "Table": "aequo.core.table",
     "assess": "aequo.flows.assess",
+    "explain_decision": "aequo.flows.explain",
+    "explain_model": "aequo.flows.explain",
     "gate": "aequo.flows.gate",
     "loan_applications": "aequo.flows.example",
     "mitigate": "aequo.flows.mitigate",
@@ -56,6 +59,8 @@ __all__ = [
     "Table",
     "__version__",
     "assess",
+    "explain_decision",
+    "explain_model",
     "gate",
     "loan_applications",
     "mitigate",

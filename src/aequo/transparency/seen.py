@@ -21,6 +21,9 @@ __all__ = ["LEAST_ROWS", "Seen", "called", "seen_of"]
 LEAST_ROWS = 30
 """With fewer rows nothing is said."""
 
+_MOST = 200_000
+"""Of more rows so many are held: groups of some size have enough among them."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
@@ -66,7 +69,7 @@ def seen_of(
     given = _given(model, favourable)
     more = tuple(c for c in (label, *groups) if c is not None)
     names = tuple(dict.fromkeys((*given.columns, *more))) if given.columns else ()
-    rows = rows_of(data, names, seed=seed)
+    rows = rows_of(data, names, most=None if all_rows else _MOST, seed=seed)
     check_columns(more, rows.names)
     read = given.columns or tuple(c for c in rows.names if c != label)
     if label in read:
