@@ -11,6 +11,7 @@ import numpy as np
 
 from aequo.core.counts import Floats
 from aequo.errors import need
+from aequo.models.families import of_xgboost
 from aequo.models.predicting import Model
 from aequo.transparency.attribution import Space
 from aequo.transparency.lineage import Split, dense
@@ -160,21 +161,9 @@ def _of_class(found: Any, final: Model, width: int) -> Floats:
 
 
 def _xgboost(final: Model) -> Parts:
-    xgboost = need("xgboost", "ml")
-    native = final.native
-    booster = native if type(native).__name__ == "Booster" else native.get_booster()
-    try:
-        best = None if booster is native else native.best_iteration
-    except AttributeError:  # not stopped early
-        best = None
-
     def whole(prepared: Any) -> Floats:
-        names = None if hasattr(prepared, "columns") else booster.feature_names
-        gap = getattr(native, "missing", np.nan)
-        matrix = xgboost.DMatrix(prepared, missing=gap, enable_categorical=True, feature_names=names)
-        end = 0 if best is None else best + 1
-        found = booster.predict(matrix, pred_contribs=True, iteration_range=(0, end))
-        return _of_class(found, final, np.shape(found)[-1])
+        found = of_xgboost(final.native, prepared, pred_contribs=True)
+        return _of_class(found, final, found.shape[-1])
 
     return whole
 
