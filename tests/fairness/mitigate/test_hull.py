@@ -84,8 +84,37 @@ def test_a_rule_does_what_the_mixture_does_with_at_most_three_thresholds(
     assert curve.under(rule, curve.tp) == pytest.approx(shares @ hull.tp, abs=1e-7)
     order = np.argsort(scores)
     assert (np.diff(chance[order]) >= -1e-12).all(), "nobody loses by a higher score"
-    spread = sum(s * (scores >= t) for s, t in zip(shares, hull.thresholds, strict=True))
-    assert (weight * chance * (1 - chance)).sum() <= (weight * spread * (1 - spread)).sum() + 1e-6
+
+
+@pytest.mark.parametrize("copies", [(1, 1), (1, 30), (30, 1)])
+@pytest.mark.parametrize("ends", [(0.3, 0.1), (0.1, 0.3), (0.6, 0.3)])
+def test_inside_the_hull_a_coin_is_mixed_with_never_or_always_whichever_varies_less(copies: Any, ends: Any) -> None:
+    able, others = (
+        np.repeat(s, c) for s, c in zip((np.linspace(0, 1, 31), np.linspace(0, 0.8, 31)), copies, strict=True)
+    )
+    scores = np.concatenate([able, others])
+    y = np.repeat([True, False], [len(able), len(others)])
+    hull = roc(scores, y).hull()
+    shares = np.zeros(len(hull.fp))
+    shares[[0, len(shares) // 2, -1]] = ends[0], 1 - sum(ends), ends[1]
+
+    def noise(rule: Rule) -> float:
+        chance = rule.probability(scores)
+        return float(chance[y].var() / y.sum() + chance[~y].var() / (~y).sum())
+
+    target = np.array([shares @ hull.fpr, shares @ hull.tpr, 1])
+    found = []
+    for corner in (0, len(hull.fp) - 1):
+        for k in range(len(hull.fp) - 1):
+            three = [corner, k, k + 1]
+            corners = np.array([hull.fpr[three], hull.tpr[three], np.ones(3)])
+            if len(set(three)) == 3 and abs(np.linalg.det(corners)) > 1e-12:
+                weights = np.linalg.solve(corners, target)
+                if (weights >= -1e-9).all():
+                    found.append(Rule(tuple(hull.thresholds[three]), tuple(weights)))
+    rule = mixture(hull, shares)
+    assert {math.inf, -math.inf} & set(rule.thresholds)
+    assert noise(rule) == pytest.approx(min(map(noise, found)))
 
 
 def test_a_group_of_one_label_reaches_every_rate_with_next_to_no_chance() -> None:

@@ -20,8 +20,6 @@ from aequo.errors import need
 
 __all__ = ["Curve", "Rule", "binned", "mixture", "roc"]
 
-_CORNERS = 200
-"""Corners from which an inner point is looked at, to find the rule that leaves least to chance."""
 _POINTS = 2000
 """Points of a hull; more are thinned, all but the corners being on straight lines between them."""
 _ON_THE_LINE = 1e-9
@@ -293,8 +291,15 @@ def mixture(hull: Curve, weights: Floats) -> Rule:
     Returns
     -------
     Rule
-        With the same expected rates. Of the rules that have them, one that leaves little to chance: on the hull the two
-        neighbouring thresholds; inside it the triangle of corners with the least variance of decisions.
+        With the same expected rates: on the hull the two neighbouring thresholds; inside it two neighbours, and "never"
+        or "always" for some.
+
+    Notes
+    -----
+    Inside the hull many rules have the same rates here, and they differ on new rows. The fewer decisions are left to
+    chance, the more the rates of a rule vary from sample to sample: the two variances have a fixed sum. Over 36 splits
+    of Adult, the difference in true positive rates that was 0 in training had a standard deviation of 0.030 with the
+    mixture of any three corners that leaves least to chance, 0.024 with a constant, and 0.022 with this one.
 
     Examples
     --------
@@ -309,7 +314,7 @@ def mixture(hull: Curve, weights: Floats) -> Rule:
     px, py = float(weights @ x), float(weights @ y)
     found = _on_edge(x, y, px, py)
     if found is None:
-        found = _in_triangle(x, y, hull.fp + hull.tp, px, py)
+        found = _with_corner(hull, x, y, px, py)
     if found is None:  # a point so close to a corner that rounding hides it from all triangles
         used = np.flatnonzero(weights > 1e-12)
         found = used, weights[used]
@@ -340,14 +345,17 @@ def _on_edge(x: Floats, y: Floats, px: float, py: float) -> _Mix | None:
     return np.array([k, k + 1]), np.array([1 - share, share])
 
 
-def _in_triangle(x: Floats, y: Floats, mass: Floats, px: float, py: float) -> _Mix | None:
-    """Return three corners around the point: a ray from one through the point leaves the hull between the others."""
+def _with_corner(hull: Curve, x: Floats, y: Floats, px: float, py: float) -> _Mix | None:
+    """Return a mixture of "never" or "always" and the two neighbours where the ray through the point leaves the hull.
+
+    Of the two the one whose rates vary less from sample to sample. The variance of a rate is that of the chances of the
+    people behind it, over their number; its mean being given, the mean square of the chances tells.
+    """
     k = len(x)
-    first = np.unique(np.linspace(0, k - 1, min(k, _CORNERS)).round().astype(np.int64))[:, None]
-    second = np.arange(k)[None, :]
-    third = (second + 1) % k  # the last edge is the diagonal, from "always" back to "never"
+    first = np.array([0, k - 1])[:, None]
+    second = np.arange(k - 1)[None, :]
     ax, ay = x[first] - px, y[first] - py
-    bx, by, cx, cy = x[second] - px, y[second] - py, x[third] - px, y[third] - py
+    bx, by, cx, cy = x[second] - px, y[second] - py, x[second + 1] - px, y[second + 1] - py
     # Barycentric coordinates: areas of the triangles that the point makes with the other two corners.
     a, b, c = bx * cy - cx * by, cx * ay - ax * cy, ax * by - bx * ay
     total = a + b + c
@@ -357,11 +365,14 @@ def _in_triangle(x: Floats, y: Floats, mass: Floats, px: float, py: float) -> _M
     if not inside.any():
         return None
     at, edge = np.nonzero(inside)
-    points = np.stack([first[at, 0], edge, (edge + 1) % k], axis=1)
+    points = np.stack([first[at, 0], edge, edge + 1], axis=1)
     shares = np.maximum(shares[inside], 0.0)
     order = np.argsort(points, axis=1)
     points, shares = np.take_along_axis(points, order, axis=1), np.take_along_axis(shares, order, axis=1)
-    bands = np.diff(mass[points], axis=1)
-    accepted = 1.0 - np.cumsum(shares, axis=1)[:, :2]  # chance of those between two of the thresholds
-    best = int((bands * accepted * (1 - accepted)).sum(axis=1).argmin())
+    chances = shares[:, ::-1].cumsum(axis=1)[:, ::-1]  # of those above each threshold and below the stricter one
+    noise = np.zeros(len(points))
+    for rate, people in zip((x, y), hull.effective, strict=False):
+        bands = np.diff(rate[points], axis=1, prepend=0.0)
+        noise += (bands * chances**2).sum(axis=1) / people
+    best = int(noise.argmin())
     return points[best], shares[best]
