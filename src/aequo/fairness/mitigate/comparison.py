@@ -219,7 +219,7 @@ class Comparison:
             "recommended": self.recommended,
             "reason": self.reason,
             "remedies": [r.to_dict() for r in self.remedies],
-            "findings": msgspec.to_builtins(self.findings),
+            "findings": msgspec.json.decode(msgspec.json.encode(self.findings)),
             "left_out": dict(self.left_out),
             "constraint": self.constraint,
             "tolerance": self.tolerance,

@@ -106,7 +106,9 @@ def read_rows(table: Table, policy: Policy, *, drop: tuple[str, ...], max_rows: 
     counts = table.counts(
         group=by, label=d.label, weight=d.weight, task="multiclass", max_groups=policy.groups.max_groups
     )
-    seen = [v for v in (counts.role("label") or counts.dims[-1]).levels if v is not None]
+    if counts.rows == 0:
+        raise InputError(f"{table.source} has no rows: there is nothing to learn from.")
+    seen = [v for dim in counts.dims if dim.role == "label" for v in dim.levels if v is not None]
     if len(seen) != 2:
         what = f"the value {seen[0]!r} alone" if len(seen) == 1 else f"{len(seen):,} different values"
         raise InputError(f"{d.label!r} has {what}; remedies need an outcome of two values.")

@@ -426,8 +426,10 @@ def recommend(
     sure = [r for r, f in usable if f.status is Status.PASS]
     likely = [r for r, f in usable if f.status is Status.UNKNOWN and (r.gap.value or 0.0) <= plan.tolerance]
     pool = sure or likely
-    if not pool:
-        return None, _none(usable, plan), list(findings)
+    if not pool:  # that every remedy fails is certain only if none is open
+        is_open = any(f.status is Status.UNKNOWN for f in findings)
+        decisive = [replace(f, required=f.status is Status.UNKNOWN or not is_open) for f in findings]
+        return None, _none(usable, plan), decisive
     best = max(pool, key=lambda r: r.metrics["accuracy"].value or 0.0)
     level = [r for r in pool if r is best or not _apart(_accuracies(r, best, plan))]
     take = level[0]
