@@ -89,7 +89,7 @@ class Column:
         """
         if math.isnan(value):
             return "missing"
-        return self.levels[int(value)] if self.levels else f"{value:.6g}"
+        return self.levels[int(value)] if self.levels else f"{value + 0.0:.6g}"  # no -0
 
     def plain(self, value: float) -> str | int | float | None:
         """Return a value as JSON has it: a number, a level, or None where missing."""

@@ -103,7 +103,8 @@ def counterfactuals(
     -------
     Counterfactuals
         Each was given to the model by itself and has the wanted score. No part of it is enough and plausible by itself,
-        and no value nearer to the present one is, with the others as they are.
+        each of its columns moves the score the right way, and no value nearer to the present one will do, with the
+        others as they are.
 
     Raises
     ------

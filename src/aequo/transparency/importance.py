@@ -13,6 +13,7 @@ from aequo import __version__
 from aequo.core.counts import Ints
 from aequo.core.finding import Evidence
 from aequo.core.levels import shown, sort_levels
+from aequo.core.table import Table
 from aequo.errors import InputError, MissingExtra, did_you_mean
 from aequo.models.digest import model_digest
 from aequo.transparency.association import associated, clusters
@@ -145,7 +146,8 @@ def explain(
     tell("how the score moves")
     top = [blocks[i][0] for i in order if len(blocks[i]) == 1][:partial]
     digest = model_digest(seen.model.native)
-    evidence = (Evidence(kind="model", digest=digest),)
+    files = data.files.values() if isinstance(data, Table) else ()
+    evidence = (Evidence(kind="model", digest=digest), *(Evidence(kind="file", digest=f) for f in files))
     names = [" + ".join(blocks[i]) for i in order]
     steady = None if explainer is None else _steady(explainer, seen, some, confidence, seed, evidence)
     judged = [compared(name, some, names, limit, confidence, seed, evidence) for name, some in found.items()]

@@ -204,7 +204,8 @@ class Search:
     def _between(self, c: int, tried: Sequence[int], hit: int) -> list[Choice]:
         """Return the changes that flip and are cheaper than the first one that was found on a grid."""
         at = tried.index(hit)
-        between = [((c, o),) for o in range(tried[at - 1] + 1 if at else 0, hit)]
+        between: list[Choice] = [((c, o),) for o in range(tried[at - 1] + 1 if at else 0, hit)]
+        between = between[-max(self.budget - self.asked, 1) :]
         return [choice for choice, flips in zip(between, self.flips(between), strict=True) if flips]
 
     def _first_plausible(self, choices: Sequence[Choice]) -> list[Choice]:
@@ -307,13 +308,38 @@ class Search:
 
     def _best(self, hits: Sequence[Choice]) -> list[Choice]:
         """Return the smallest plausible change that the first good one of some hits can be made into, in a list."""
-        some = list(hits[: 4 * _TRIED])
-        self.ask([part for hit in some for part in _parts(hit)])  # at once; what follows asks nothing new
-        found = self._first_plausible([hit for hit in some if self._minimal(hit)])
-        return [self.smaller(found[0])] if found else []
+        for start in range(0, len(hits), _TRIED):
+            some = list(hits[start : start + _TRIED])
+            parts = [part for hit in some for part in _parts(hit)]
+            if not self._affords(parts):
+                break
+            self.ask(parts)  # at once; what follows asks nothing new
+            for hit in self._first_plausible([hit for hit in some if self._minimal(hit)]):
+                small = self.smaller(hit)
+                return [small if self._minimal(small) else hit]
+        return []
 
     def _minimal(self, choice: Choice) -> bool:
-        return not any(self.works(list(_parts(choice))))
+        """Whether no part of a change works by itself, and each of its columns moves the score the right way.
+
+        A part may flip the decision and be like nobody. Then the rest must not be there for the looks alone.
+        """
+        parts = list(_parts(choice))
+        if any(self.works(parts)):
+            return False
+        score = self.scores[choice]
+        moves = [score - self.scores[part] for part in parts if len(part) == len(choice) - 1]
+        return all(move * self.direction > 0 if self.direction else move != 0 for move in moves)
+
+    @property
+    def direction(self) -> int:
+        """Which way the score has to go: up 1, down -1; 0 where it has to end between two numbers."""
+        low, high = getattr(self.reached, "low", -math.inf), getattr(self.reached, "high", math.inf)
+        return 1 if math.isinf(high) else -1 if math.isinf(low) else 0
+
+    def _affords(self, choices: Sequence[Choice]) -> bool:
+        """Whether the budget is enough to ask about some changes."""
+        return self.asked + len({c for c in choices if c not in self.scores}) <= self.budget
 
     def smaller(self, choice: Choice) -> Choice:
         """Return a change with each value as near to the present one as it can be, and no part that is not needed."""
@@ -325,11 +351,13 @@ class Search:
                     for k in range(o)
                     if self.options[c][k].cost < self.options[c][o].cost
                 ][-256:]
-                if len(cheaper) > max(self.budget - self.asked, 0):
-                    continue
+                if not self._affords(cheaper):
+                    return choice
                 better = next((t for t, works in zip(cheaper, self.works(cheaper), strict=True) if works), None)
                 choice = better or choice
             parts = sorted(_parts(choice), key=self.order)
+            if not self._affords(parts):
+                return choice
             choice = next((p for p, works in zip(parts, self.works(parts), strict=True) if works), choice)
             if choice == before:
                 break

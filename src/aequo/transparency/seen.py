@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,8 @@ def _source(data: Any) -> str:
         return str(data.source)
     if isinstance(data, str) or hasattr(data, "__fspath__"):
         return Path(data).name
+    if isinstance(data, Mapping):
+        return "columns in memory"
     return f"{type(data).__module__.split('.', 1)[0]} {type(data).__name__}".replace("builtins ", "")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -23,8 +23,8 @@ class Change:
     """
 
     column: str
-    before: str | float | None
-    after: str | float | None
+    before: str | float | None = field(repr=False)
+    after: str | float | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Counterfactual:
     score: float
     distance: float
     nearest: float | None
-    sentence: str
+    sentence: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
