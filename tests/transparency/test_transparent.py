@@ -121,6 +121,15 @@ def test_what_a_person_cannot_change_is_marked() -> None:
     assert {r.column: r.changeable for r in one.reasons}["dti"] is True
 
 
+def test_a_decision_that_is_more_often_wrong_than_right_says_so() -> None:
+    scores = np.linspace(0, 1, 400)[:, None]
+    never = (scores[:, 0] > 0.8).astype(int)  # the model says yes from 0.5 on
+    model = TransparentModel(lambda r: r[:, 0], background=scores, calibration=(scores, never))
+    doubtful, right = model.predict_with_explanation([0.6]), model.predict_with_explanation([0.9])
+    assert doubtful.favourable and doubtful.confidence is not None and doubtful.confidence.value < 0.1
+    assert "fewer than half had the class that was predicted" in doubtful.notes[0] and right.notes == ()
+
+
 def test_without_calibration_rows_there_is_no_confidence_and_a_reason() -> None:
     one = transparent(calibration=None).predict_with_explanation(POOR)
     assert one.confidence is None and one.no_confidence == "no calibration rows were given"

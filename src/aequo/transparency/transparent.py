@@ -348,10 +348,12 @@ class TransparentModel:
         one = found[i]
         good = bool(prediction == self._model.positive) if self._model.classes else None
         reasons = self._wording.reasons(one, values) if good is False else ()
-        confidence, why = self._confidence(rank, favourable=good)
         notes = [f"the protected column {r.column!r} pushed towards refusal" for r in reasons if r.protected]
         if good is False and not reasons:
             notes.append("no column pushed towards refusal, compared with this background; compare with approved rows")
+        confidence, why = self._confidence(rank, favourable=good)
+        if confidence is not None and confidence.high < 0.5:
+            notes.append("of the calibration rows with such a score, fewer than half had the class that was predicted")
         return Explained(
             prediction=prediction,
             favourable=good,
