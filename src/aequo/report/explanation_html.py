@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = ["decision_to_html", "to_html"]
 
+_SIDES = {
+    True: "raises the value, to the left lowers it",
+    False: "in favour of the person, to the left against",
+}
+
 MOST_ROWS = 15
 """Columns in a chart; the table beside it has all."""
 
@@ -132,6 +137,7 @@ def decision_to_html(explanation: DecisionExplanation) -> str:
             for r in x.reasons
         ],
         "space": a.space,
+        "sides": _SIDES[x.favourable is None],
         "estimated": a.standard_errors is not None,
         "chart": _markup(_contributions(explanation)),
         "left": max(0, len(a.columns) - MOST_ROWS),

@@ -325,8 +325,9 @@ def _near(way: Counterfactual) -> str:
 def decision_notes(explanation: DecisionExplanation) -> list[str]:
     """Return method and limits, one sentence each."""
     x, a = explanation.explained, explanation.explained.attribution
+    above = "raises the value" if x.favourable is None else "is in favour of the person"
     out = [
-        f"Contributions are in {_SPACES[a.space]}: above 0 in favour of the person, and with the base they add up to "
+        f"Contributions are in {_SPACES[a.space]}: above 0 {above}, and with the base they add up to "
         "the answer. The base is the answer for nobody in particular, over "
         f"{words.thousands(explanation.background_rows)} rows."
     ]
