@@ -20,6 +20,8 @@ __all__ = ["Party", "Scene", "around", "critical", "lexicographic", "parties_of"
 
 Interval = tuple[float, float]
 
+_BIAS = 2.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Party:
@@ -206,6 +208,11 @@ def _expected(counts: Floats, parties: Sequence[Party]) -> Floats:
 def around(value: Floats, drawn: Floats, z: float) -> tuple[Floats, Floats]:
     """Return an interval around an estimate: as far as replicates lie from their median on either side, times z.
 
+    Welfare that looks at the worst off is concave: noise makes groups look more unequal than they are, so that its
+    estimate is too low. Replicates have that bias once more, though less of it, since what they are drawn from is
+    unequal by noise already. So the interval reaches around the estimate, and around the estimate without twice the
+    replicates' bias; ``benchmarks/welfare.py`` measures what comes of it.
+
     Parameters
     ----------
     value : float array, shape (...)
@@ -226,7 +233,9 @@ def around(value: Floats, drawn: Floats, z: float) -> tuple[Floats, Floats]:
     known = ~np.isnan(value) & (usable.sum(axis=0) > len(drawn) / 2)
     rows = usable.sum(axis=0).clip(1)
     below, above = (np.sqrt(2 * (np.maximum(side * away, 0.0) ** 2).sum(axis=0) / rows) for side in (-1, 1))
-    return np.where(known, value - z * below, np.nan), np.where(known, value + z * above, np.nan)
+    unbiased = value - _BIAS * (centre - value)
+    low, high = np.minimum(value, unbiased) - z * below, np.maximum(value, unbiased) + z * above
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def lexicographic(a: Floats, b: Floats, *, rounding: float = 1e-12) -> Floats:
