@@ -403,3 +403,38 @@ def test_shares_are_those_of_a_ratio_of_means() -> None:
 
     again = np.array([found(rng.integers(0, n, n), i).values[0] for i in range(200)])
     assert found(np.arange(n), 0).errors[0] == pytest.approx(again.std(), rel=0.2)
+
+
+def test_a_model_on_our_own_encoder_is_explained_exactly() -> None:
+    """Its gaps become columns of their own, its many texts means of the target: all lead back to the user's columns."""
+    from aequo.models.pipeline import table_pipeline
+    from aequo.transparency.explainer import Explainer
+
+    rng = np.random.default_rng(0)
+    n = 400
+    ages: list[Any] = rng.integers(20, 70, n).tolist()
+    ages[::9] = [None] * len(ages[::9])
+    data = {
+        "age": ages,
+        "sex": rng.choice(["f", "m"], n).tolist(),
+        "town": [f"town {i}" for i in rng.integers(0, 60, n)],
+    }
+    y = (rng.random(n) < np.where(np.array(data["sex"]) == "f", 0.7, 0.4)).astype(int)
+    explainer = Explainer(table_pipeline("logistic").fit(data, y), background=data)
+    found = explainer(data)
+    assert explainer.method == "linear"
+    assert found.columns == ("age", "sex", "town")
+    assert np.abs(found.additivity_errors).max() < 1e-9
+    by_sex = found.contributions[:, 1]
+    assert set(np.round(by_sex[np.array(data["sex"]) == "f"], 9)) == {round(float(by_sex[data["sex"].index("f")]), 9)}
+
+
+def test_several_columns_of_groups_are_judged_at_a_stricter_level() -> None:
+    data = people(5, 800)
+    data["half"] = np.repeat(["x", "y"], 400).astype(object)
+    model = logistic(a=1.5, b=1.0)
+    alone = explain(model, data, label="y", group="sex", partial=0, shapley=False)
+    both = explain(model, data, label="y", group=["sex", "half"], partial=0, shapley=False)
+    one, same = (next(f for f in e.findings if f.subject == "sex") for e in (alone, both))
+    assert same.value == one.value
+    assert same.interval[1] > one.interval[1]

@@ -218,6 +218,12 @@ def notes(explanation: DatasetExplanation) -> list[str]:
             f"columns; the low ends of the differences hold for all columns and pairs of groups at once. The limit is "
             f"{words.with_unit(e.limit, 'points')}."
         )
+    several = len({g.subject for g in e.groups})
+    if several > 1:
+        out.append(
+            f"{several} columns of groups are judged together: the differences between groups are at "
+            f"{100 * (1 - (1 - e.confidence) / several):.4g}%, so that they err together no more often than one."
+        )
     for a, b, r in e.correlated[:10]:
         out.append(
             f"{words.name(a)} and {words.name(b)} say nearly the same (association {r:.2f}): permuting one alone makes "

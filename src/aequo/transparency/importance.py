@@ -114,8 +114,9 @@ def explain(
     The importance of a column is the mean rise of the loss when its value comes from another person (Breiman 2001,
     Machine Learning 45; Fisher, Rudin and Dominici 2019, JMLR 20), in a group: from another person of the group.
     Intervals count both rows and permutations. The groups are compared in shares of the sum over the columns, since a
-    model that is less sure of a group leans less on everything there. A permuted column may make people that nobody is
-    where columns are correlated; those that are, are named, and `together` permutes them as one.
+    model that is less sure of a group leans less on everything there; with several group columns, at Bonferroni's
+    level. A permuted column may make people that nobody is where columns are correlated; those that are, are named,
+    and `together` permutes them as one.
 
     Examples
     --------
@@ -150,7 +151,8 @@ def explain(
     evidence = (Evidence(kind="model", digest=digest), *(Evidence(kind="file", digest=f) for f in files))
     names = [" + ".join(blocks[i]) for i in order]
     steady = None if explainer is None else _steady(explainer, seen, some, confidence, seed, evidence)
-    judged = [compared(name, some, names, limit, confidence, seed, evidence) for name, some in found.items()]
+    strict = 1 - (1 - confidence) / max(1, len(found))  # all group columns together err no more often than one
+    judged = [compared(name, some, names, limit, strict, seed, evidence) for name, some in found.items()]
     return DatasetExplanation(
         importances=tuple(importances[i] for i in order),
         measure="change" if label is None else loss,
