@@ -95,3 +95,25 @@ def test_a_model_of_more_classes_has_to_say_which_is_good() -> None:
 def test_a_row_that_is_not_there_is_said(row: Any) -> None:
     with pytest.raises(InputError, match="the data has rows 0 to 199"):
         explain_decision(score, people(), row)
+
+
+@pytest.mark.parametrize("kind", ["lazy", "duckdb", "parquet"])
+def test_rows_that_are_not_in_memory_are_explained_alike(kind: str, tmp_path: Path) -> None:
+    import duckdb
+    import polars as pl
+
+    data = people()
+    frame = pl.DataFrame(data)
+    there: Any = frame.lazy()
+    if kind == "duckdb":
+        there = duckdb.connect().from_arrow(frame.to_arrow())
+    elif kind == "parquet":
+        there = tmp_path / "people.parquet"
+        frame.write_parquet(there)
+    policy = Policy(groups={"columns": ["sex"]})
+    here = explain_model(score, data, label="paid", policy=policy, repeats=2).to_dict()
+    away = explain_model(score, there, label="paid", policy=policy, repeats=2).to_dict()
+    assert away["groups"][0]["n"] == here["groups"][0]["n"]
+    assert away["loss"] == pytest.approx(here["loss"])
+    first = explain_decision(score, there, 7, label="paid")
+    assert first.explained.values["debt"] == data["debt"][7]

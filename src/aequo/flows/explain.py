@@ -14,6 +14,7 @@ from aequo.core.policy import Policy
 from aequo.core.table import Table
 from aequo.errors import InputError
 from aequo.models.files import load_model
+from aequo.transparency.columns import is_elsewhere
 from aequo.transparency.decision import DecisionExplanation
 from aequo.transparency.explanation import DatasetExplanation
 from aequo.transparency.importance import explain
@@ -224,8 +225,8 @@ def _loaded(model: Any, trusted: bool | Sequence[str]) -> Any:
 
 
 def _table(data: Any, rules: Policy) -> Any:
-    """Return a file as a table, with what the policy says of it; anything else as it is."""
-    if isinstance(data, (str, os.PathLike)):
+    """Return what is not in memory as a table, with what the policy says of it; anything else as it is."""
+    if isinstance(data, (str, os.PathLike)) or is_elsewhere(data):
         return Table.of(data, missing=rules.data.missing)
     return data
 

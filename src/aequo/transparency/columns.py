@@ -20,7 +20,7 @@ from aequo.errors import InputError, UnknownColumn, did_you_mean
 from aequo.models.predicting import Model, as_model
 from aequo.models.rows import Rows, as_rows
 
-__all__ = ["Column", "ask", "asked_of", "check_columns", "column_of", "rows_of"]
+__all__ = ["Column", "ask", "asked_of", "check_columns", "column_of", "is_elsewhere", "rows_of"]
 
 _CHUNK = 20_000
 _MOST = 1_000_000
@@ -145,7 +145,7 @@ def rows_of(data: Any, names: Sequence[str] = (), *, most: int | None = None, se
     """
     from aequo.core.table import Table
 
-    if isinstance(data, (str, Table)) or hasattr(data, "__fspath__") or _elsewhere(data):
+    if isinstance(data, (str, Table)) or hasattr(data, "__fspath__") or is_elsewhere(data):
         table = Table.of(data)
         check_columns(names, table.columns, table.source)
         data = table.sample(_MOST if most is None else most, seed=seed, columns=list(names) or None)
@@ -159,8 +159,8 @@ def rows_of(data: Any, names: Sequence[str] = (), *, most: int | None = None, se
     return rows.take(np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False)))
 
 
-def _elsewhere(data: Any) -> bool:
-    """Whether it is a frame whose rows are not in memory."""
+def is_elsewhere(data: Any) -> bool:
+    """Return whether it is a frame whose rows are not in memory: of DuckDB, Spark, or lazy ones of polars."""
     kind = type(data)
     return kind.__module__.split(".", 1)[0] in ("duckdb", "_duckdb", "pyspark") or kind.__name__ == "LazyFrame"
 
