@@ -45,7 +45,7 @@ def _part(part: Part) -> dict[str, Any]:
         "left": max(0, len(part.lines) - MOST_ROWS),
         "compared": part.compared,
         "chart": Markup(_chart(part)),  # noqa: S704 - svg.py escapes what it is given
-        "legend": "Filled: these decisions; hollow: before." if part.compared else "Expected utility and its interval.",
+        "legend": _legend(part),
     }
 
 
@@ -65,5 +65,16 @@ def _chart(part: Part) -> str:
         title=f"Expected utility of {part.title}",
         desc=f"{'; '.join(said[:8])}. The table beside it holds the same numbers.",
         show=lambda v: f"{v:+.6g}".replace("-", words.MINUS) if v else "0",
-        line=0.0,
+        line=0.0 if _crosses(part) else None,
     )
+
+
+def _crosses(part: Part) -> bool:
+    """Whether any group may expect more harm than benefit: then the chart shows where 0 is."""
+    known = [g for g in (*part.stakeholder.groups, *part.before) if g is not None and g.utility is not None]
+    return any(end < 0 for g in known for end in (g.utility or 0.0, *(g.interval or ())))
+
+
+def _legend(part: Part) -> str:
+    text = "Filled: these decisions; hollow: before." if part.compared else "Expected utility and its interval."
+    return f"{text} The dashed line is 0." if _crosses(part) else text

@@ -11,7 +11,21 @@ from aequo.ethics.welfare import WELFARES
 from aequo.report import words
 from aequo.report.ethics import EthicsReport
 
-__all__ = ["GroupLine", "Head", "Part", "WelfareLine", "facts", "headline", "parts", "sentences", "welfare_lines"]
+__all__ = [
+    "GroupLine",
+    "Head",
+    "Part",
+    "WelfareLine",
+    "facts",
+    "headline",
+    "loses_most",
+    "number",
+    "parts",
+    "sentences",
+    "signed",
+    "span",
+    "welfare_lines",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +191,7 @@ def sentences(impact: Impact) -> list[str]:
     """Return what the numbers come to, one plain sentence each: who is worst off, who loses most, what would flip."""
     out = [_worst(s) for s in impact.stakeholders if s.gap is not None]
     if impact.loses_most is not None:
-        out.append(_loses(impact))
+        out.append(loses_most(impact))
     if impact.options is not None:
         flips = _worth_saying(impact.options)
         out += [_preferred(impact.options), *(_flip(f) for f in flips if f.at)]
@@ -200,7 +214,8 @@ def _worst(s: StakeholderImpact) -> str:
     )
 
 
-def _loses(impact: Impact) -> str:
+def loses_most(impact: Impact) -> str:
+    """Return who loses most against the baseline, as a sentence; empty where there is none."""
     change = impact.loses_most
     if change is None:
         return ""
