@@ -438,3 +438,20 @@ def test_several_columns_of_groups_are_judged_at_a_stricter_level() -> None:
     one, same = (next(f for f in e.findings if f.subject == "sex") for e in (alone, both))
     assert same.value == one.value
     assert same.interval[1] > one.interval[1]
+
+
+def test_contributions_of_a_group_are_the_mean_size_over_its_rows() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    from aequo.transparency.explainer import attributions
+
+    data = people(4, 400)
+    x = np.stack([data[c] for c in "abc"], axis=1)
+    model = as_model(LogisticRegression().fit(x, data["y"]), columns=["a", "b", "c"])
+    found = explain(model, data, label="y", group="sex", partial=0)
+    women = data["sex"] == "f"
+    there = np.abs(attributions(model, x[women], background=x).contributions).mean(axis=0)
+    group = next(g for g in found.groups if g.group == "f")
+    for one in group.importances:
+        assert one.attribution == pytest.approx(there["abc".index(one.name)])
+        assert one.attribution_interval[0] < one.attribution < one.attribution_interval[1]

@@ -33,6 +33,7 @@ CORRELATED = 0.7
 """Columns that are associated so strongly are named: permuting one alone makes people that nobody is."""
 
 _MOST_GROUPS = 30
+_CONTRIBUTIONS = 1_000
 
 
 def explain(
@@ -136,12 +137,12 @@ def explain(
     columns = [column_of(seen.rows, name) for name in seen.rows.names]
     pairs = associated([Column(c.name, c.values[some], c.levels) for c in columns], CORRELATED)
     blocks = _blocks(together, seen.rows.names, pairs)
-    asked = _Asked(seen, loss, blocks, repeats, confidence)
+    explainer = _explainer(seen, some, seed) if shapley else None
+    asked = _Asked(seen, loss, blocks, repeats, confidence, explainer)
     tell("importance for everybody")
     whole, mean_loss = asked.effects(some, rng)
     order = [int(i) for i in np.argsort(-whole.values, kind="stable")]
-    explainer = _explainer(seen, some, seed) if shapley else None
-    contributions = None if explainer is None else explainer(seen.rows.take(some))
+    contributions = asked.contributions(some)
     importances = _importances(whole, blocks, confidence, contributions)
     found = {name: _by_group(asked, name, order, max_rows, min_size, rng, tell) for name in groups}
     tell("how the score moves")
@@ -225,6 +226,14 @@ class _Asked:
     blocks: Sequence[tuple[str, ...]]
     repeats: int
     confidence: float
+    explainer: Explainer | None
+
+    def contributions(self, some: Ints) -> Attributions | None:
+        """Return the Shapley values of rows, at most so many as do not take longer than everything else."""
+        if self.explainer is None:
+            return None
+        few = some[np.unique(np.linspace(0, len(some) - 1, min(len(some), _CONTRIBUTIONS)).astype(np.int64))]
+        return self.explainer(self.seen.rows.take(few))
 
     def effects(self, some: Ints, rng: np.random.Generator) -> tuple[Effects, float | None]:
         """Return the importance of each block for some rows, permuted among themselves, and their mean loss."""
@@ -313,7 +322,7 @@ def _by_group(
             continue
         found, loss = asked.effects(some, rng)
         why = "" if surely_any(found, asked.confidence) else "the model leans on nothing here for certain"
-        one = _group(asked, subject, group, len(some), loss, found, order, why)
+        one = _group(asked, subject, group, len(some), loss, found, order, why, asked.contributions(some))
         ordered = Effects(found.values[list(order)], found.influence[:, list(order)])
         out.append((one, None if why else ordered))
     return out
@@ -328,8 +337,9 @@ def _group(
     found: Effects | None,
     order: Sequence[int],
     why: str,
+    contributions: Attributions | None = None,
 ) -> GroupReliance:
-    importances = [] if found is None else _importances(found, asked.blocks, asked.confidence)
+    importances = [] if found is None else _importances(found, asked.blocks, asked.confidence, contributions)
     spans: list[tuple[float, float] | None] = [None] * len(importances)
     if found is not None and not why:
         low, high = shares(found).interval(asked.confidence)
