@@ -19,6 +19,7 @@ __all__ = [
     "FEW_TEXTS",
     "Estimator",
     "as_days",
+    "as_mapping",
     "check_estimator_name",
     "coded",
     "column_encoder",

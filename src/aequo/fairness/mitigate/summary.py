@@ -20,7 +20,7 @@ from aequo.fairness.mitigate.comparison import Interval, Number, Remedy
 from aequo.fairness.mitigate.remedies import CONSTRAINTS, Recipe
 from aequo.fairness.mitigate.trial import Trial
 
-__all__ = ["Gap", "Plan", "findings_of", "gap_of", "recommend", "remedies_of"]
+__all__ = ["Gap", "Plan", "findings_of", "gap_of", "mean_of", "recommend", "remedies_of"]
 
 _Splits = list[float | None]
 

@@ -18,7 +18,7 @@ from aequo.fairness.measures import Outcomes, measure
 from aequo.fairness.mitigate.remedies import Recipe
 from aequo.models.pipeline import column_encoder, quiet, with_seed
 
-__all__ = ["OVERALL", "Ask", "People", "Trial", "model_of", "try_base"]
+__all__ = ["OVERALL", "Ask", "People", "Trial", "model_of", "threshold_options", "try_base"]
 
 OVERALL: Mapping[str, str] = {
     "accuracy": "accuracy",
