@@ -9,11 +9,12 @@ import typer
 
 from aequo.cli.assess import On, deliver
 from aequo.cli.console import say, waiting
-from aequo.errors import LedgerError, Tampered
+from aequo.errors import LedgerError, MissingExtra, Tampered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aequo.core.policy import Policy
     from aequo.ledger import Ledger
     from aequo.report.result import Assessment
 
@@ -34,14 +35,15 @@ def demo(
         On, typer.Option(metavar="WHEN", help="Exit code is not 0 on: unknown (fail or unknown), fail, or never.")
     ] = "unknown",
 ) -> int:
-    """Assess 1,989 real mortgage applications by race and sex, write the report, and keep and verify a ledger.
+    """Assess 1,989 real mortgage applications, try remedies, explain a refusal, and keep and verify a ledger.
 
     \b
     Example:
       aequo demo --out aequo-report
 
-    The data are those of the Boston Fed study of mortgage lending; pip install 'aequo[examples]' brings them. The
-    ledger holds each decision once, and each assessment. Its key lies beside it, as only a demo's may.
+    The data are those of the Boston Fed study of mortgage lending; pip install 'aequo[examples,ml]' brings them, and
+    scikit-learn for a model of the banks' decisions: without that there are no remedies and no explanation. The ledger
+    holds each decision once, and each assessment. Its key lies beside it, as only a demo's may.
     """  # noqa: D301 - \b keeps the lines of an example apart
     with waiting("Assessing mortgage applications"):
         from aequo.core.policy import Policy
@@ -55,11 +57,50 @@ def demo(
         policy = Policy().replace(**_SYSTEM)
         result = assess(data, label="approve", favourable="1", group=("race", "sex"), policy=policy)
     code = deliver(result, out=out, json=json, fail_on=fail_on)
+    for line in (*_remedies(data, policy, Path(out)), *_refusal(data, policy, Path(out))):
+        say(line)
     with waiting("Keeping the ledger"):
         lines = _keep(result, data, Path(out))
     for line in lines:
         say(line)
     return code
+
+
+def _remedies(data: Mapping[str, Sequence[object]], policy: Policy, folder: Path) -> list[str]:
+    """Try remedies, write the report with the frontier, and say which one to take and who pays."""
+    with waiting("Trying remedies"):
+        try:
+            from aequo.flows.demonstration import try_remedies
+            from aequo.report.ethics_view import loses_most
+
+            found = try_remedies(data, policy)
+        except MissingExtra as error:
+            return [f"Remedies: not tried. {error}"]
+        found.save(folder)
+    page = folder / "mitigation.html"
+    lines = [f"Remedies, for a model that decides as these banks did: {found.comparison.reason}"]
+    if found.impact is not None:
+        lines.append(f"Who pays for {found.weighed}: {loses_most(found.impact).removeprefix('Against the baseline ')}")
+    return [*lines, f"The frontier, and what each remedy brings to whom: {page}"]
+
+
+def _refusal(data: Mapping[str, Sequence[object]], policy: Policy, folder: Path) -> list[str]:
+    """Explain one refusal, write the report, and say the reasons and what would have changed it."""
+    with waiting("Explaining a refusal"):
+        try:
+            from aequo.flows.demonstration import explain_refusal
+            from aequo.report.explanation_save import save_explanation
+
+            found = explain_refusal(data, policy)
+        except MissingExtra as error:
+            return [f"Explanation: none. {error}"]
+        save_explanation(found, folder)
+    reasons = "; ".join(reason.text for reason in found.explained.reasons)
+    ways = [] if found.counterfactuals is None else [way.sentence for way in found.counterfactuals.found[:1]]
+    return [
+        f"A refusal, explained: {reasons}. {' '.join(ways)}".rstrip(),
+        f"What counted and how much, and what else would have changed it: {folder / 'explanation.html'}",
+    ]
 
 
 def _keep(result: Assessment, data: Mapping[str, Sequence[object]], folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aequo.core.policy import Policy
 from aequo.errors import InputError, LedgerError
+from aequo.flows.ethics_withhold import withhold
 from aequo.flows.record import configured_ledger
 from aequo.report.mitigation import Mitigation
 
 if TYPE_CHECKING:
-    from aequo.ethics.impact import Options
+    from aequo.ethics.impact import Impact, Options
     from aequo.fairness.mitigate.comparison import Comparison
     from aequo.ledger import Ledger, Receipt
 
@@ -112,7 +114,8 @@ def mitigate(
             policy=rules,
         )
         welfare, why = _weighed(found, rules)
-        result = Mitigation(comparison=found, welfare=welfare, welfare_why=why)
+        named, impact = (None, None) if welfare is None else _weighed_remedy(found, rules)
+        result = Mitigation(comparison=found, welfare=welfare, welfare_why=why, weighed=named, impact=impact)
         return result if book is None else replace(result, receipt=record_mitigation(book, result, rules))
 
 
@@ -141,6 +144,33 @@ def _weighed(found: Comparison, policy: Policy) -> tuple[Options | None, str | N
     except InputError as error:
         return None, f"Welfare was not ranked: {error}"
     return ranked, None
+
+
+def _weighed_remedy(found: Comparison, policy: Policy) -> tuple[str | None, Impact | None]:
+    """Return the remedy to look at, and what it changes for whom against none: the recommended, else the nearest."""
+    from aequo.ethics import Aversion, evaluate_utilitarian_impact
+
+    e, now = policy.ethics, found.remedy("none")
+    tried = [r for r in found.remedies if r.counts is not None and r.name != "none"]
+    chosen = next((r for r in tried if r.name == found.recommended), None)
+    if chosen is None and tried:
+        found_gaps = {r.name: f.value for r, f in zip(found.remedies, found.findings, strict=True)}
+        gaps = {name: math.inf if value is None else value for name, value in found_gaps.items()}
+        chosen = min(tried, key=lambda r: gaps[r.name])
+    if chosen is None or now.counts is None:
+        return None, None
+    impact = evaluate_utilitarian_impact(
+        chosen.counts,
+        stakeholders=e.stakeholders,
+        baseline=now.counts,
+        favourable=found.favourable,
+        aversion=Aversion(atkinson=e.atkinson, gini=e.gini, priority=e.priority),
+        shift=e.shift,
+        min_size=policy.groups.min_size,
+        confidence=policy.statistics.confidence,
+        seed=policy.statistics.seed,
+    )
+    return chosen.name, withhold(impact, policy.privacy.suppress_below)
 
 
 def mitigation_event(result: Mitigation, policy: Policy) -> dict[str, Any]:

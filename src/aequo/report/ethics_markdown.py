@@ -12,7 +12,7 @@ from aequo.report.ethics_view import Part, facts, headline, parts, sentences, we
 from aequo.report.markdown import code, escape, fenced, table
 from aequo.report.view import ranked
 
-__all__ = ["section", "to_markdown"]
+__all__ = ["impact_part", "section", "to_markdown"]
 
 MOST_ROWS = 200
 """Rows of a table; of more, the rest is in the JSON."""
@@ -73,12 +73,13 @@ def section(impacts: Sequence[Impact], confidence: float) -> list[str]:
         out += [f"### By {escape(words.subject_title(impact.subject))}", ""]
         out += [*(f"- {escape(text)}" for text in sentences(impact)), ""]
         for part in parts(impact):
-            out += _part(part, confidence)
+            out += impact_part(part, confidence)
         out += _welfare(impact, confidence)
     return out
 
 
-def _part(part: Part, confidence: float) -> list[str]:
+def impact_part(part: Part, confidence: float) -> list[str]:
+    """Return the lines of one stakeholder: heading, intro, and a table of groups."""
     level = f"{100 * confidence:g}% interval"
     heads = ["Group", "n", "Expected utility", level, "Benefit", "Harm"]
     heads += ["Before", "Change", level] if part.compared else []

@@ -13,7 +13,7 @@ from aequo.report.ethics_view import facts, headline, parts, sentences, welfare_
 from aequo.report.lines import GAP, STATE, STYLES, Lines, open_console
 from aequo.report.view import ranked
 
-__all__ = ["show", "show_impacts"]
+__all__ = ["show", "show_groups", "show_impacts"]
 
 MOST_GROUPS = 10
 MOST_SUBJECTS = 3
@@ -53,7 +53,7 @@ def show_impacts(impacts: Sequence[Impact], lines: Lines) -> None:
     single = [i for i in impacts if " × " not in i.subject][:MOST_SUBJECTS]
     for impact in single:
         _title(lines, f"Who gains, who pays by {words.subject_title(impact.subject)}")
-        _groups(impact, lines)
+        show_groups(impact, lines)
         _welfare(impact, lines)
         said = sentences(impact)
         lines.console.print()
@@ -72,7 +72,8 @@ def _title(lines: Lines, text: str) -> None:
     lines.para(lines.text(text, "bold"))
 
 
-def _groups(impact: Impact, lines: Lines) -> None:
+def show_groups(impact: Impact, lines: Lines) -> None:
+    """Print what each group can expect in the eyes of each stakeholder, and how that has changed."""
     compared = impact.loses_most is not None
     heads = ["", "group", "n", "expected", "interval", *(["change", "interval"] if compared else [])]
     table: list[list[str]] = [heads]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from aequo.core.finding import Finding, Status
-from aequo.ethics.impact import Options
+from aequo.ethics.impact import Impact, Options
 from aequo.fairness.mitigate.comparison import Comparison
 from aequo.ledger.entry import Receipt
 
@@ -31,6 +31,10 @@ class Mitigation:
         The remedies ranked by what they bring to whom; None unless the policy says what outcomes are worth.
     welfare_why : str or None
         Why they could not be ranked, where that was asked for.
+    weighed : str or None
+        The remedy that `impact` is of: the recommended one or, if that is none, the one with the smallest gap.
+    impact : Impact or None
+        What that remedy changes for whom, against no remedy; None unless the policy says what outcomes are worth.
     receipt : Receipt or None
         The ledger's, where it was recorded; no part of `to_dict`.
     """
@@ -38,6 +42,8 @@ class Mitigation:
     comparison: Comparison
     welfare: Options | None = None
     welfare_why: str | None = None
+    weighed: str | None = None
+    impact: Impact | None = None
     receipt: Receipt | None = field(default=None)
 
     @property
@@ -66,7 +72,14 @@ class Mitigation:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, exactly what ``--json`` prints and ``mitigation.json`` holds."""
         welfare = None if self.welfare is None else self.welfare.to_dict()
-        return {**self.comparison.to_dict(), "welfare": welfare, "welfare_why": self.welfare_why}
+        impact = None if self.impact is None else self.impact.to_dict()
+        return {
+            **self.comparison.to_dict(),
+            "welfare": welfare,
+            "welfare_why": self.welfare_why,
+            "weighed": self.weighed,
+            "impact": impact,
+        }
 
     def to_json(self) -> str:
         """Return `to_dict` as indented JSON text; what is not known is null."""

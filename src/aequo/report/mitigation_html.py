@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aequo.fairness.mitigate.comparison import Comparison
 from aequo.report import words
+from aequo.report.ethics_items import impact_items
 from aequo.report.mitigation import Mitigation
 from aequo.report.mitigation_svg import Point, frontier
 from aequo.report.mitigation_view import WORDS, Line, facts, headline, lines, measures, number, welfare_lines
@@ -55,6 +56,8 @@ def to_html(result: Mitigation) -> str:
         ],
         "figures": _figures(c),
         "welfare": [(form, words.plain(first), sure) for form, first, sure in welfare_lines(result)],
+        "impact": None if result.impact is None else impact_items([result.impact])[0],
+        "weighed": words.plain(result.weighed or ""),
         "welfare_why": words.plain(result.welfare_why or ""),
         "findings": [_finding(line) for line in shown],
         "names": [words.plain(r.name) for r in c.remedies if r.metrics],

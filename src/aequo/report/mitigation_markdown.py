@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from aequo.report import words
+from aequo.report.ethics_markdown import impact_part
+from aequo.report.ethics_view import parts, sentences
 from aequo.report.markdown import escape, table
 from aequo.report.mitigation import Mitigation
 from aequo.report.mitigation_view import WORDS, facts, headline, lines, measures, welfare_lines
@@ -55,6 +57,10 @@ def to_markdown(result: Mitigation) -> str:
         out += ["", "## Who gains, who pays", ""]
         out += [escape(result.welfare_why)] if result.welfare_why else []
         ranked = [(escape(form), escape(first), sure) for form, first, sure in welfare_lines(result)]
+        if result.impact is not None:
+            out += [f"What changes with {escape(result.weighed or '')}, against no remedy:", ""]
+            out += [*(f"- {escape(text)}" for text in sentences(result.impact)), ""]
+            out += [line for part in parts(result.impact) for line in impact_part(part, c.confidence)]
         out += table(["Welfare", "Prefers", "Sure"], ranked, left=3) if ranked else []
     out += ["", "## Method and limits", "", *(f"- {escape(note)}" for note in c.notes)]
     return "\n".join([*out, "", f"Made with aequo {escape(c.version)}, seed {c.seed}."]) + "\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import IO
 
 from aequo.report import words
+from aequo.report.ethics_terminal import show_groups
 from aequo.report.lines import GAP, STYLES, Lines, open_console
 from aequo.report.mitigation import Mitigation
-from aequo.report.mitigation_view import WORDS, Line, facts, headline, lines, welfare_lines
+from aequo.report.mitigation_view import WORDS, Line, facts, headline, lines, welfare_sentences
 
 __all__ = ["show"]
 
@@ -46,8 +47,11 @@ def show(result: Mitigation, *, file: IO[str] | None = None, width: int | None =
         page.para(page.text("Who gains, who pays", "bold"))
         if result.welfare_why:
             page.para(page.text(words.plain(result.welfare_why)))
-        for form, first, sure in welfare_lines(result):
-            page.para(page.text(f"{form}: {words.plain(first)}{f', {sure}' if sure else ''}"), mark="-")
+        if result.impact is not None:
+            page.para(page.text(f"What changes with {words.plain(result.weighed or '')}, against no remedy:"))
+            show_groups(result.impact, page)
+        for text in welfare_sentences(result):
+            page.para(page.text(text), mark="-")
     page.console.print()
     for note in c.notes:
         page.para(page.text(words.plain(note)), mark="-")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from aequo.core.finding import Finding, Status
 from aequo.fairness.mitigate.comparison import Comparison, Number, Remedy
 from aequo.report import words
+from aequo.report.ethics_view import loses_most
 from aequo.report.mitigation import Mitigation
 
-__all__ = ["Line", "facts", "headline", "lines", "measures", "number", "welfare_lines"]
+__all__ = ["Line", "facts", "headline", "lines", "measures", "number", "welfare_lines", "welfare_sentences"]
 
 WORDS = {Status.PASS: "Meets", Status.WARN: "Misses", Status.FAIL: "Misses", Status.UNKNOWN: "Cannot tell"}
 """Whether a remedy meets the tolerance."""
@@ -165,3 +166,14 @@ def welfare_lines(result: Mitigation) -> list[tuple[str, str, str]]:
         sure = "" if first is None else "for certain" if ranking.certain else "not for certain"
         out.append((ranking.form, first or (ranking.why or "not defined"), sure))
     return out
+
+
+def welfare_sentences(result: Mitigation) -> list[str]:
+    """Return who pays most for the remedy that was weighed, and which forms of welfare prefer which remedy."""
+    out = [] if result.impact is None else [loses_most(result.impact).replace("Against the baseline", "Of these,", 1)]
+    prefer: dict[tuple[str, str], list[str]] = {}
+    for form, first, sure in welfare_lines(result):
+        prefer.setdefault((first, sure), []).append(form)
+    for (first, sure), forms in prefer.items():
+        out.append(f"{first} is preferred by {words.joined(forms, most=8)}{f', {sure}' if sure else ''}.")
+    return [words.plain(text) for text in out if text]
