@@ -119,6 +119,7 @@ utilities = { tp = 1, fp = 0.5, fn = -1, tn = 0 }
     done = run(jobs, "--splits", "2", "--jobs", "1", "--remedies", "thresholds-deterministic", "--tolerance", "0.2")
     assert done.code in (0, 1, 3), done
     assert "Who gains, who pays" in done.out and "maximin" in done.out
+    assert "What changes with thresholds-deterministic, against no remedy:" in done.out
     assert "Recorded: " in done.err
     with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as opened:
         event = next(iter(opened.entries(kind="mitigation"))).event
