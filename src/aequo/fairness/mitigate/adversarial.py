@@ -67,7 +67,7 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     epochs : int
         Most passes over the training rows.
     batch_size : int or "auto"
-        Rows in a step. ``"auto"``: a fiftieth of the training rows, at least 32 and at most 512.
+        Rows in a step. ``"auto"``: a fiftieth of the training rows, at least 64 and at most 512.
     lr : float
         First step size of the predictor (Adam), in (0, 1); the adversary's is three times that.
     l2 : float
@@ -229,7 +229,7 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         learn, held_out = _parted(truth, protected, self.validation_fraction, rng)
         mean, scale = _moments(x[learn])
         problem = Problem((x - mean) / scale, truth.astype(np.float64), protected, weight, learn, held_out)
-        size = int(np.clip(len(learn) // 50, 32, 512)) if self.batch_size == "auto" else int(self.batch_size)
+        size = int(np.clip(len(learn) // 50, 64, 512)) if self.batch_size == "auto" else int(self.batch_size)
         trained = train(
             problem,
             Plan(

@@ -84,6 +84,7 @@ class AdversarialResult:
         The largest gap that was asked for.
     met : bool or None
         Whether the gap is within it, on the held-out and on the training rows; None if too few rows are behind it.
+        A model that has collapsed does not meet it, though everyone alike is no gap.
     gap : float or None
         Largest difference of rates between groups, or correlation with a sensitive number, see `gap_between`.
     training_gap : float or None
@@ -274,7 +275,7 @@ def result_of(
     return AdversarialResult(
         constraint=constraint,
         tolerance=tolerance,
-        met=None if kept.worst_gap is None else kept.worst_gap <= tolerance,
+        met=None if kept.worst_gap is None else kept.worst_gap <= tolerance and not kept.collapsed,
         gap=kept.gap,
         training_gap=kept.training_gap,
         interval=None if kept.gap is None else _interval(logit, truth, protected, weight, constraint, min_group),
@@ -333,7 +334,7 @@ def _notes(
         notes.append("The model decides no better than deciding everyone alike; no epoch of the run did.")
     if kept.worst_gap is None:
         notes.append(f"Not judged: there are not two groups with {min_group} held-out rows behind each rate.")
-    elif kept.worst_gap > tolerance:
+    elif kept.worst_gap > tolerance and not kept.collapsed:
         notes.append(f"No epoch is within the tolerance of {tolerance:g}; the one with the smallest gap was kept.")
     if not kept.heard and not kept.collapsed and history[-1].heard:
         notes.append(

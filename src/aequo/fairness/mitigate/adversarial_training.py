@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import math
@@ -96,7 +97,8 @@ def train(problem: Problem, plan: Plan) -> Trained:
         If the predictor cannot be used, or nothing finite was learnt in the first epoch.
     """
     device = torch.device(plan.device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    own = callable(plan.predictor)
+    with _one_thread(when=not own), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(plan.seed)
         predictor = make_predictor(plan.predictor, problem.x.shape[1]).to(device)
         adversary = Adversary(
@@ -107,6 +109,18 @@ def train(problem: Problem, plan: Plan) -> Trained:
         ).to(device)
         game = Game(predictor, adversary, plan, len(problem.train))
         return _run(game, Rows.of(problem, problem.train, plan), problem, plan)
+
+
+@contextlib.contextmanager
+def _one_thread(*, when: bool) -> Iterator[None]:
+    """Let torch use one thread: for layers this small, handing work to a second costs more than the work."""
+    before = torch.get_num_threads()
+    if when:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _run(game: Game, rows: Rows, problem: Problem, plan: Plan) -> Trained:
