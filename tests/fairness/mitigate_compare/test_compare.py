@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 
 from aequo.core.finding import Status
 from aequo.core.policy import Policy
-from aequo.errors import InputError, UnknownColumn
+from aequo.errors import InputError, MissingExtra, OutputError, UnknownColumn
 from aequo.fairness.checks import CHECKS
 from aequo.fairness.mitigate.comparing import compare
 from aequo.fairness.mitigate.comparison import Comparison
@@ -387,6 +387,23 @@ def test_progress_is_told_and_an_interrupt_ends_the_work_at_once() -> None:
         with pytest.raises(KeyboardInterrupt):
             tried(people(200), remedies=["none", "reweigh"], splits=2, n_jobs=jobs, progress=stop)
         assert len(steps) == 1
+
+
+def test_without_scikit_learn_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'aequo\[ml\]'"):
+        tried(people(200))
+
+
+def test_an_earlier_estimator_does_not_stay_beside_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "model.joblib").write_bytes(b"old")
+    result = tried(people(300), remedies=["none"], splits=2, tolerance=1.0)
+    assert result.save(tmp_path).name == "model.skops"
+    assert [p.name for p in tmp_path.iterdir()] == ["model.skops"]
+    with pytest.raises(OutputError, match="cannot be written"):
+        result.save(tmp_path / "model.skops" / "below")
 
 
 # -- real data --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import msgspec
 
 from aequo.core.counts import Counts
 from aequo.core.finding import Finding, Status, overall
-from aequo.errors import InputError
+from aequo.errors import InputError, OutputError
 
 __all__ = ["Comparison", "Number", "Remedy"]
 
@@ -247,7 +247,7 @@ class Comparison:
         Parameters
         ----------
         folder : str or Path
-            Where; made if it is not there.
+            Where; made if it is not there. The estimator of an earlier comparison there is replaced.
 
         Returns
         -------
@@ -266,5 +266,12 @@ class Comparison:
         if self.best_estimator is None:
             raise InputError("no remedy is recommended, so there is no estimator to save.")
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        return save_model(self.best_estimator, target / "model")
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = (error.strerror or "the system gave no reason").lower()
+            raise OutputError(f"the model cannot be written to {str(target)!r}: {reason}.") from None
+        path = save_model(self.best_estimator, target / "model")
+        for stale in {target / "model.skops", target / "model.joblib"} - {path}:  # of an earlier comparison
+            stale.unlink(missing_ok=True)
+        return path
