@@ -179,6 +179,16 @@ def test_a_proxy_is_judged_by_its_whole_interval(value: float | None, interval: 
     assert duties.check(features=["zip"])[1].status is Status.UNKNOWN
 
 
+def test_one_decision_is_not_held_against_proxies_that_nobody_measured() -> None:
+    duties = Duties({"protected": ["race"], "features": ["zip"], "max_proxy": 0.75, "rules": RULES})
+    assert duties.enforce(GOOD) is Action.ALLOW
+    assert [f.id for f in duties.check(GOOD)][-1] == "ethics/features"
+    strong = Proxy("race", ("zip",), 0.9, (0.85, 0.95), 500)
+    with pytest.raises(EthicalViolation, match="the features, most of all zip, tell race"):
+        duties.enforce(GOOD, proxies=[strong])
+    assert duties.check(columns([GOOD, GOOD]))[-1].status is Status.UNKNOWN  # a table is asked for them
+
+
 # -- rules of your own ------------------------------------------------------------------------------------------------
 
 

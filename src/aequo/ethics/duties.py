@@ -121,9 +121,10 @@ class Duties:
         data : mapping, frame, path or Table, optional
             One decision, as a mapping of column to value; or many, as anything that `aequo.Table.of` takes.
         features : sequence of str, optional
-            The columns that a model uses.
+            The columns that a model uses; those of the policy by default.
         proxies : sequence of Proxy, optional
-            How well they tell the protected columns.
+            How well they tell the protected columns. Where the policy has ``max_proxy``, a table is asked for it, one
+            decision only where it is given.
         confidence : float
             Level of the intervals.
 
@@ -141,7 +142,11 @@ class Duties:
         if data is None:
             return self.check_protected_attributes(features, proxies)
         found = self._check_rules(data, tuple(self.rules), confidence)
-        return found + (self.check_protected_attributes(features, proxies) if self.policy.protected else ())
+        # Proxies are measured over many rows: one decision is held against them only if the figures are given.
+        row = _is_row(data) and not proxies
+        return found + tuple(
+            f for f in self.check_protected_attributes(features, proxies) if not (row and f.check == "proxies")
+        )
 
     def check_consent(self, data: Any, *, confidence: float = 0.95) -> tuple[Finding, ...]:
         """Check the duties of consent alone; parameters as for `check`.
@@ -159,14 +164,14 @@ class Duties:
         return self._check_rules(data, self._of("explanation", "disclosure"), confidence)
 
     def check_protected_attributes(
-        self, features: Sequence[str] | None, proxies: Sequence[Proxy] = ()
+        self, features: Sequence[str] | None = None, proxies: Sequence[Proxy] = ()
     ) -> tuple[Finding, ...]:
         """Check that no protected column is a feature, as itself or one-hot, and that features do not tell it.
 
         Parameters
         ----------
-        features : sequence of str or None
-            The columns that a model uses; None if that is not known.
+        features : sequence of str, optional
+            The columns that a model uses; those of the policy by default.
         proxies : sequence of Proxy
             How well they tell the protected columns; asked for where the policy has ``max_proxy``.
 
@@ -178,7 +183,7 @@ class Duties:
         """
         if not self.policy.protected:
             return ()
-        out = [_protected(self.policy.protected, features)]
+        out = [_protected(self.policy.protected, features or self.policy.features)]
         if self.policy.max_proxy is not None:
             told = {p.attribute: p for p in proxies}
             out += [_proxy(a, told.get(a), self.policy.max_proxy) for a in self.policy.protected]
@@ -465,7 +470,7 @@ def _proxy(attribute: str, proxy: Proxy | None, limit: float) -> Finding:
         why = proxy.why if proxy is not None and proxy.why else "how well the features tell it was not measured"
         return finding(Status.UNKNOWN, f"Not judged: {why.rstrip('.').removeprefix('Not judged: ')}.")
     low, high = proxy.interval
-    best = f", most of all {', '.join(proxy.features[:3])}" if proxy.features else ""
+    best = f", most of all {', '.join(proxy.features[:3])}," if proxy.features else ""
     said = f"The features{best} tell {attribute} with an area under the ROC curve of {proxy.value:.2f}"
     if low > limit:
         return finding(Status.FAIL, f"{said}, beyond the limit of {limit:g}.")

@@ -248,9 +248,7 @@ def _duties(table: Table, policy: Policy) -> tuple[Finding, ...]:
         raise InputError(
             f"the feature {unknown!r} is no column of {table.source}.{did_you_mean(unknown, table.columns)}"
         )
-    found = Duties(policy).check(
-        table, features=features or None, proxies=_proxies(table, policy), confidence=policy.statistics.confidence
-    )
+    found = Duties(policy).check(table, proxies=_proxies(table, policy), confidence=policy.statistics.confidence)
     return tuple(_published(f, policy.privacy.suppress_below) for f in found)
 
 
@@ -333,7 +331,7 @@ def enforce_duties(
     found = policy if isinstance(policy, Policy) else Policy.load(policy)
     duties = Duties(found, rules=rules)
     with configured_ledger(found, ledger) as book:
-        findings = duties.check(data, features=features or found.duties.features or None)
+        findings = duties.check(data, features=features)
         refusal: EthicalViolation | None = None
         try:
             action = duties.decide(findings)
