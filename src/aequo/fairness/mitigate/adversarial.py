@@ -125,7 +125,7 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     >>> group = rng.integers(0, 2, 400)
     >>> X = np.stack([rng.normal(size=400), rng.normal(size=400) + 2 * group], axis=1)
     >>> y = (X.sum(axis=1) + rng.normal(size=400) > 1).astype(int)
-    >>> fair = AdversarialDebiasing(tolerance=0.1, predictor="linear", epochs=20, random_state=0)
+    >>> fair = AdversarialDebiasing(tolerance=0.1, predictor="linear", epochs=40, lr=0.03, random_state=0)
     >>> fair = fair.fit(X, y, sensitive_features=group)
     >>> fair.result_.unconstrained_gap > 0.3, fair.result_.gap < fair.result_.unconstrained_gap / 2
     (True, True)
