@@ -16,7 +16,7 @@ SOURCES := $(shell find src -type f ! -name '*.py[co]')
 PYTEST = $(DEV)/bin/python -m pytest -q --timeout 300
 
 help:
-	@echo 'make demo       assess 1,989 real mortgage applications, keep and verify a ledger; writes aequo-report/'
+	@echo 'make demo       assess 1,989 real mortgage applications, try remedies, explain a refusal, keep a ledger; writes aequo-report/'
 	@echo 'make test       all tests that need only Python packages'
 	@echo 'make check      lint, format, types, import contract, docs up to date'
 	@echo 'make docs       write docs/reference from the docstrings'

@@ -28,6 +28,21 @@ PYTHON = {
         "Each metric and each check of the data, with its formula and source.",
         ["aequo.fairness"],
     ),
+    "mitigation.md": (
+        "Mitigation",
+        "Remedies for unfairness, and their comparison.",
+        ["aequo.fairness.mitigate"],
+    ),
+    "transparency.md": (
+        "Transparency",
+        "What a model leaned on, for one person and for many, and what would change its answer.",
+        ["aequo.transparency"],
+    ),
+    "models.md": (
+        "Models",
+        "A trained model: asked in one way, told from another, saved and loaded.",
+        ["aequo.models.predicting", "aequo.models.digest", "aequo.models.files", "aequo.models.pipeline"],
+    ),
     "ledger.md": ("The ledger", "A log of decisions: append, read, prove, verify, export.", ["aequo.ledger"]),
     "privacy.md": (
         "Privacy",
