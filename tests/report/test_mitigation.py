@@ -130,6 +130,8 @@ def test_words_on_top_claim_no_more_than_is_known(samples: dict[str, Mitigation]
 
 
 def test_it_is_saved_whole_or_not_at_all(samples: dict[str, Mitigation], tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "model.joblib").write_bytes(b"of an earlier comparison")
     folder = samples["pass"].save(tmp_path / "a" / "b")
     assert sorted(p.name for p in folder.iterdir()) == ["mitigation.html", "mitigation.json", "mitigation.md"]
     assert (folder / "mitigation.json").read_text(encoding="utf-8") == samples["pass"].to_json() + "\n"

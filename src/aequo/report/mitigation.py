@@ -127,4 +127,7 @@ class Mitigation:
         target = save_files(directory, dict(zip(FILES, texts, strict=True)))
         if self.comparison.best_estimator is not None:
             self.comparison.save(target)
+        else:  # an earlier one must not stay beside a report that recommends none
+            for stale in ("model.skops", "model.joblib"):
+                (target / stale).unlink(missing_ok=True)
         return target
