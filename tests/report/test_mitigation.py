@@ -147,11 +147,17 @@ places = st.lists(st.tuples(st.floats(40, 290), st.floats(_TOP, _TOP + _HEIGHT))
 
 @settings(max_examples=60)
 @given(places)
-def test_numbers_in_the_chart_never_touch(points: list[tuple[float, float]]) -> None:
-    found = _labels(points)
-    boxes = [(x + dx - 8.5, y - 12.0, x + dx + 8.5, y + 3.0) for (x, _), (dx, y) in zip(points, found, strict=True)]
-    for a, b in itertools.combinations(boxes, 2):
-        assert not (a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3])
+def test_numbers_in_the_chart_never_touch_numbers_or_points(points: list[tuple[float, float]]) -> None:
+    for scale in (1.0, 1.5, 4.0):  # and not on a wider screen either
+        boxes = [
+            (x * scale - 8.5, y - 12.0, x * scale + 8.5, y + 3.0)
+            for (x, _), y in zip(points, _labels(points), strict=True)
+        ]
+        for a, b in itertools.combinations(boxes, 2):
+            assert not (a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3])
+        for a in boxes:
+            for x, y in points:
+                assert not (a[0] < x * scale + 6 and x * scale - 6 < a[2] and a[1] < y + 6 and y - 6 < a[3])
 
 
 def test_the_chart_says_in_words_what_it_shows(samples: dict[str, Mitigation]) -> None:

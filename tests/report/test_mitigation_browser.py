@@ -47,6 +47,12 @@ def test_the_page_is_never_wider_than_the_window(page: Page, files: dict[str, Pa
     assert page.js("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("name", ["crowded", "pass"])
+def test_paper_is_wide_enough_for_every_table(page: Page, files: dict[str, Path], name: str) -> None:
+    page.go(files[name], width=718, media="print")  # A4 less its margins
+    assert page.js("document.documentElement.scrollWidth") <= 718
+
+
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("name", ["pass", "unknown", "fail"])
 def test_every_text_stands_out_from_its_ground(page: Page, files: dict[str, Path], name: str, dark: bool) -> None:
@@ -64,6 +70,11 @@ def test_numbers_of_the_frontier_do_not_touch(page: Page, files: dict[str, Path]
         "[...document.querySelectorAll('.ae-mark')].map(e => e.getBoundingClientRect())"
         ".map(r => [r.left, r.top, r.right, r.bottom])"
     )
-    assert len(boxes) >= 4
-    for a, b in itertools.combinations(boxes, 2):
-        assert not (a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3])
+    dots = page.js(
+        "[...document.querySelectorAll('.ae-frontier .ae-dot')].map(e => e.getBoundingClientRect())"
+        ".map(r => [r.left, r.top, r.right, r.bottom])"
+    )
+    assert len(boxes) == len(dots) >= 4
+    pairs = [*itertools.combinations(boxes, 2), *itertools.product(boxes, dots)]
+    for a, b in pairs:
+        assert not (a[0] < b[2] and b[0] < a[2] and a[1] + 2 < b[3] and b[1] + 2 < a[3])

@@ -112,11 +112,12 @@ def frontier(points: Sequence[Point], tolerance: float, *, title: str, desc: str
             out.append(_line(f"ae-cross{aside}", x, low, x, high))
     for p in drawn:
         out.append(_spot(p, scale))
-    places = _labels([(scale.x(p.gap) / 100 * _NARROW, scale.y(p.change)) for p in points])
-    for p, (dx, y) in zip(points, places, strict=True):
-        style = "ae-mark ae-val" if p.recommended else "ae-mark"
-        at = f'x="{scale.x(p.gap):.2f}%" dx="{dx:g}" y="{y:.1f}"'
-        out.append(f'<text class="{style}" {at} text-anchor="middle">{p.mark}</text>')
+    heights = _labels([(scale.x(p.gap) / 100 * _NARROW, scale.y(p.change)) for p in points])
+    for p, y in zip(points, heights, strict=True):
+        style, x, own = "ae-mark ae-val" if p.recommended else "ae-mark", scale.x(p.gap), scale.y(p.change)
+        if not -20 < y - own < 24:  # far from its point: a line leads there
+            out.append(_line("ae-lead-line", x, own, x, y - 12 if y > own else y + 3))
+        out.append(f'<text class="{style}" x="{x:.2f}%" y="{y:.1f}" text-anchor="middle">{p.mark}</text>')
     return "".join([*out, "</svg>"])
 
 
@@ -156,37 +157,31 @@ def _spot(p: Point, scale: _Scale) -> str:
     return f'{ring}<circle class="{kind}" cx="{x}" cy="{y}" r="5">{name}</circle>'
 
 
-def _labels(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return for each point how far right of it its number stands, and at which height, so that none touch.
+def _labels(points: Sequence[tuple[float, float]]) -> list[float]:
+    """Return for each point the height at which its number stands, above or below it, so that nothing touches.
 
-    The nearest free place around the point is taken, then those further away.
+    Numbers keep to the height line of their own point, so that what does not touch on a narrow screen does not on a
+    wide one, where points are further apart.
     """
-    taken = [(x - 6.0, y - 6.0, x + 6.0, y + 6.0) for x, y in points]
+    taken = [(x - 10.0, y - 10.0, x + 10.0, y + 10.0) for x, y in points]
     out = []
     for x, y in points:
-        free = [place for place in _PLACES if _fits(_box(x, y, place), taken)]
-        dx, dy = free[0] if free else _PLACES[0]
-        taken.append(_box(x, y, (dx, dy)))
-        out.append((dx, y + dy))
+        free = [y + dy for dy in _STEPS if _fits(_box(x, y + dy), taken)]
+        chosen = free[0] if free else y + _STEPS[0]
+        taken.append(_box(x, chosen))
+        out.append(chosen)
     return out
 
 
 _Box = tuple[float, float, float, float]
+_STEPS = sorted((float(dy) for dy in range(-324, 330, 3) if dy <= -13 or dy >= 22), key=lambda dy: abs(dy - 4))
+"""How far below its point a number may stand, from the nearest."""
 
 
-def _box(x: float, y: float, place: tuple[float, float]) -> _Box:
-    across, up = x + place[0], y + place[1]
-    return across - 8.5, up - 12.0, across + 8.5, up + 3.0
+def _box(x: float, y: float) -> _Box:
+    return x - 8.5, y - 12.0, x + 8.5, y + 3.0
 
 
 def _fits(box: _Box, taken: Sequence[_Box]) -> bool:
     inside = box[1] >= _TOP - 4 and box[3] <= _TOP + _HEIGHT + 4
     return inside and not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken)
-
-
-_AROUND = itertools.product(range(-64, 65, 8), range(-72, 85, 6))
-_PLACES = sorted(
-    ((float(dx), float(dy)) for dx, dy in _AROUND if abs(dx) > 14 or not -10 < dy < 18),
-    key=lambda p: (p[0] ** 2 + (p[1] - 4) ** 2, p[0] < 0, p[1] > 0),
-)
-"""Where a number may stand, from the nearest."""
