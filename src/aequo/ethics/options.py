@@ -72,12 +72,9 @@ def compare_options(
     --------
     >>> from aequo.core.table import Table
     >>> sex = ["f"] * 100 + ["m"] * 100
-    >>> now = Table.of({"sex": sex, "hired": [1] * 20 + [0] * 80 + [1] * 70 + [0] * 30}).counts(
-    ...     group="sex", prediction="hired"
-    ... )
-    >>> fair = Table.of({"sex": sex, "hired": [1] * 40 + [0] * 60 + [1] * 45 + [0] * 55}).counts(
-    ...     group="sex", prediction="hired"
-    ... )
+    >>> few, many = [1] * 20 + [0] * 80 + [1] * 70 + [0] * 30, [1] * 40 + [0] * 60 + [1] * 45 + [0] * 55
+    >>> now = Table.of({"sex": sex, "hired": few}).counts(group="sex", prediction="hired")
+    >>> fair = Table.of({"sex": sex, "hired": many}).counts(group="sex", prediction="hired")
     >>> found = compare_options({"now": now, "fair": fair}, utilities={"selected": 1, "rejected": 0})
     >>> found.ranking("mean").first, found.ranking("maximin").first, found.pareto
     ('now', 'fair', ('now', 'fair'))

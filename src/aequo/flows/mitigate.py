@@ -83,7 +83,12 @@ def mitigate(
     >>> skill = rng.normal(size=1000) + (sex == "m")
     >>> data = {"skill": skill, "sex": sex, "hired": (skill + rng.normal(size=1000) > 0.5).astype(int)}
     >>> found = mitigate(
-    ...     data, label="hired", group="sex", constraint="demographic_parity", remedies=["thresholds"], splits=2,
+    ...     data,
+    ...     label="hired",
+    ...     group="sex",
+    ...     constraint="demographic_parity",
+    ...     remedies=["thresholds"],
+    ...     splits=2,
     ...     n_jobs=1,
     ... )
     >>> [remedy.name for remedy in found.comparison.remedies], found.welfare

@@ -135,8 +135,14 @@ def compare(
     >>> skill = rng.normal(size=2000) + (sex == "m")
     >>> data = {"skill": skill, "sex": sex, "hired": (skill + rng.normal(size=2000) > 0.5).astype(int)}
     >>> found = compare(
-    ...     data, label="hired", group="sex", constraint="demographic_parity", tolerance=0.1,
-    ...     remedies=["thresholds"], splits=4, n_jobs=1,
+    ...     data,
+    ...     label="hired",
+    ...     group="sex",
+    ...     constraint="demographic_parity",
+    ...     tolerance=0.1,
+    ...     remedies=["thresholds"],
+    ...     splits=4,
+    ...     n_jobs=1,
     ... )
     >>> found.recommended, found.remedy("none").pareto, found.best_estimator.predict({"skill": [3], "sex": ["f"]})
     ('thresholds', True, array([1]))
