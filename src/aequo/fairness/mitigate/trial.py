@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,7 +141,7 @@ def try_base(people: People, ask: Ask, split: Split, number: int, recipes: Seque
     """
     said: dict[str, tuple[Floats, Floats | None]] = {}
     failures: dict[str, str] = {}
-    with quiet():
+    with quiet(), _one_thread(torch=recipes[0].base == "adversarial"):
         try:
             fit = _Fit(people, ask, split, recipes[0])
         except Exception as error:  # noqa: BLE001 - a remedy that fails is a fact of the comparison
@@ -158,6 +160,21 @@ def try_base(people: People, ask: Ask, split: Split, number: int, recipes: Seque
         metrics, plain = _measured(counts, ask)
         out.append(Trial(remedy=recipe.name, split=number, metrics=metrics, counts=plain))
     return out
+
+
+@contextmanager
+def _one_thread(*, torch: bool) -> Iterator[None]:
+    """Keep torch on one thread, as in a process among many: sums on several differ in their last digits."""
+    if not torch or importlib.util.find_spec("torch") is None:
+        yield
+        return
+    library = need("torch", "torch")
+    before = library.get_num_threads()
+    library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        library.set_num_threads(before)
 
 
 def _failed(name: str, number: int, error: Exception) -> Trial:
