@@ -21,7 +21,7 @@ from aequo.fairness.mitigate.adversarial_networks import Adversary, direction, m
 from aequo.fairness.mitigate.adversarial_outcome import Constraint, Epoch, choose, gap_between
 from aequo.fairness.mitigate.protected import Protected
 
-__all__ = ["Plan", "Problem", "Trained", "train"]
+__all__ = ["Game", "Plan", "Problem", "Rows", "Trained", "heard_equally", "train"]
 
 _WARM_UP = (3, 100)
 """Least epochs and least steps in which both networks learn and the predictor does not listen to the adversary."""
