@@ -167,7 +167,8 @@ def test_a_classifier_without_probabilities_scores_its_decisions() -> None:
     ("labels", "positive", "expected"),
     [
         ([0, 1], None, 1),
-        ([1, 2], None, 2),
+        ([-1, 1], None, 1),
+        ([1, 2], 1, 1),
         ([False, True], None, True),
         (["0", "1"], None, "1"),
         (["no", "yes"], "no", "no"),
@@ -176,7 +177,7 @@ def test_a_classifier_without_probabilities_scores_its_decisions() -> None:
         ([0, 1, 2], 2, 2),
     ],
 )
-def test_the_favourable_class_is_the_one_said_or_the_larger_number(labels: Any, positive: Any, expected: Any) -> None:
+def test_the_favourable_class_is_the_one_said_or_1_beside_0(labels: Any, positive: Any, expected: Any) -> None:
     drawn = np.array(labels)[np.arange(200) % len(labels)]
     model = as_model(LogisticRegression().fit(ARRAY / 50, drawn), positive=positive)
     assert model.positive == expected and type(model.positive) is type(expected)
@@ -253,6 +254,8 @@ BAD_CALLS: list[tuple[str, Any, type[Exception], str]] = [
     ("many targets", lambda: as_model(Ridge().fit(ARRAY, ARRAY)).scores(ARRAY), InputError, "3 values for a row"),
     ("text classes", lambda: as_model(LogisticRegression().fit(ARRAY / 50, np.where(Y, "good", "bad"))), InputError,
      "'bad', 'good'; say which is good for the person"),
+    ("1 and 2", lambda: as_model(LogisticRegression().fit(ARRAY / 50, 1 + np.arange(200) % 2)), InputError,
+     "'1', '2'; say which is good for the person"),
     ("other class", lambda: as_model(PIPELINE, positive=7), InputError, "favourable class is 7"),
     ("many classes", lambda: as_model(LogisticRegression().fit(ARRAY / 50, np.arange(200) % 3)), InputError, "say wh"),
 ]  # fmt: skip

@@ -15,12 +15,12 @@ from aequo.errors import AequoError, InputError, did_you_mean
 from aequo.models.families import Family, Outputs, parts_of
 from aequo.models.rows import Rows, as_rows
 
-__all__ = ["Family", "Kind", "Model", "Outputs", "as_model"]
+__all__ = ["Family", "Kind", "Model", "Outputs", "as_model", "plainly_favourable"]
 
 Kind = Literal["classifier", "regressor"]
 """Whether it tells classes or numbers."""
 
-_FAVOURABLE = ("1", "True")
+_FAVOURABLE, _UNFAVOURABLE = ("1", "True"), ("0", "False", "-1")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -218,7 +218,7 @@ def as_model(
         A fitted scikit-learn estimator or pipeline (or anything with ``predict``), an xgboost or lightgbm model or
         booster, a torch module, a function from a batch of rows to scores, or a `Model`.
     positive : object, optional
-        The class that is good for the person. Without it, 1 or True, the larger of two numbers; text has to be named.
+        The class that is good for the person. Without it, 1 or True beside 0, -1 or False; others have to be named.
     columns : sequence of str, optional
         The columns that the model reads, in order. Without it, those that it was fitted on, or of the background.
     background : frame or array, optional
@@ -285,6 +285,26 @@ def _margin_for(margin: Callable[[Any, int], Floats], at: int) -> Callable[[Any]
     return lambda fed: margin(fed, at)
 
 
+def plainly_favourable(classes: Sequence[Any]) -> Any:
+    """Return the class that is 1 or True beside one that says no; None where nothing tells which is good.
+
+    Of 1 and 2 nothing does: German credit calls the good ones 1, and other data the bad ones.
+
+    Parameters
+    ----------
+    classes : sequence
+        The classes of a model.
+
+    Examples
+    --------
+    >>> plainly_favourable([-1, 1]), plainly_favourable([1, 2]), plainly_favourable(["no", "yes"])
+    (1, None, None)
+    """
+    good = [c for c in classes if level(c) in _FAVOURABLE]
+    bad = [c for c in classes if level(c) in _UNFAVOURABLE]
+    return good[0] if len(classes) == 2 and len(good) == len(bad) == 1 else None
+
+
 def _favourable(classes: tuple[Any, ...], positive: Any) -> Any:
     named = ", ".join(repr(level(c)) for c in classes[:10])
     if positive is not None:
@@ -292,12 +312,10 @@ def _favourable(classes: tuple[Any, ...], positive: Any) -> Any:
             if (type(one) is type(positive) and one == positive) or level(one) == level(positive):
                 return one
         raise InputError(f"the favourable class is {positive!r}; the model's classes are {named}.")
-    if len(classes) == 2 and not any(isinstance(c, str) for c in classes):
-        return max(classes)
-    known = [c for c in classes if level(c) in _FAVOURABLE]
-    if len(classes) == 2 and len(known) == 1:
-        return known[0]
-    raise InputError(f"the model's classes are {named}; say which is good for the person: positive=...")
+    plain = plainly_favourable(classes)
+    if plain is None:
+        raise InputError(f"the model's classes are {named}; say which is good for the person: positive=...")
+    return plain
 
 
 def _checked(found: Any, rows: int) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 from aequo.core.counts import Floats
 from aequo.core.levels import level, sort_levels
 from aequo.errors import InputError
-from aequo.models.predicting import Model, as_model
+from aequo.models.predicting import Model, as_model, plainly_favourable
 from aequo.models.rows import Rows, as_rows
 from aequo.transparency.columns import check_columns, rows_of
 
@@ -103,7 +103,7 @@ def _given(model: Any, favourable: Any, **how: Any) -> Model:
         return as_model(model, **how)
     if favourable is None:
         classes = _classes(model)
-        if classes and all(isinstance(c, str) and level(c) not in ("1", "True") for c in classes):
+        if classes and plainly_favourable(classes) is None:
             named = ", ".join(repr(level(c)) for c in classes[:10])
             raise InputError(f"the model's classes are {named}; say which is good for the person: favourable=...")
         return as_model(model, **how)

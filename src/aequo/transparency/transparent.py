@@ -70,7 +70,7 @@ class TransparentModel:
     calibration : tuple, optional
         Rows that the model has not learned from, and their true classes. Without them there is no confidence.
     positive : object, optional
-        The class that is good for the person; text has to be named.
+        The class that is good for the person; it has to be named unless it is 1 or True, and the other 0, -1 or False.
     threshold : float, optional
         Scores from here on are favourable; without it, what the model itself would predict.
     version : str, optional
