@@ -122,6 +122,12 @@ def test_weights_of_zero_are_rows_that_are_not_there() -> None:
     assert fair.score(x, y) > 0.85 and fair.result_.accuracy > 0.85
 
 
+def test_a_label_whose_rows_all_weigh_nothing_is_not_there() -> None:
+    x, y, group = biased(100)
+    with pytest.raises(InputError, match="hold one class only"):
+        AdversarialDebiasing(**QUICK).fit(x, y, sensitive_features=group, sample_weight=y.astype(float))
+
+
 # -- the same, and again ----------------------------------------------------------------------------------------------
 
 
@@ -291,7 +297,7 @@ def spoiled(kind: str) -> tuple[Any, Any, Any]:
         ("no groups", "fit needs the groups"),
         ("one class", "1 class"),
         ("three classes", "3 different values"),
-        ("rare label", "have one label only"),
+        ("rare label", "hold one class only"),
         ("few rows", "8 rows"),
         ("no rows", "0 sample"),
         ("short groups", "50 values, expected one for each of 100 rows"),

@@ -226,7 +226,7 @@ class AdversarialDebiasing(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         weight = checked_weight(sample_weight, len(x))
         weight = np.ones(len(x)) if weight is None else weight / weight.mean()
         protected = protected_of(sensitive, rows=len(x), kind=self.sensitive_kind)  # type: ignore[arg-type]  # checked
-        learn, held_out = _parted(truth, protected, self.validation_fraction, rng)
+        learn, held_out = _parted(truth, protected, weight, self.validation_fraction, rng)
         mean, scale = _moments(x[learn])
         problem = Problem((x - mean) / scale, truth.astype(np.float64), protected, weight, learn, held_out)
         size = int(np.clip(len(learn) // 50, 64, 512)) if self.batch_size == "auto" else int(self.batch_size)
@@ -398,7 +398,7 @@ def _moments(x: Floats) -> tuple[Floats, Floats]:
     return mean, np.where(still, 1.0, scale)
 
 
-def _parted(truth: Any, protected: Protected, fraction: float, rng: Any) -> tuple[Ints, Ints]:
+def _parted(truth: Any, protected: Protected, weight: Floats, fraction: float, rng: Any) -> tuple[Ints, Ints]:
     """Split rows in two, with the same shares of each label and group in both as far as whole rows go."""
     order = np.lexsort((rng.random_sample(len(truth)), protected.strata()))
     chosen = np.zeros(len(truth), dtype=bool)
@@ -409,9 +409,9 @@ def _parted(truth: Any, protected: Protected, fraction: float, rng: Any) -> tupl
         chosen[rows[((np.arange(take) + 0.5) * len(rows) / max(take, 1)).astype(np.int64)]] = True
     learn, held_out = np.flatnonzero(~chosen), np.flatnonzero(chosen)
     for name, part in (("train on", learn), ("hold out", held_out)):
-        if len(np.unique(truth[part])) < 2:
+        if len(np.unique(truth[part[weight[part] > 0]])) < 2:
             raise InputError(
-                f"the {len(part):,} rows to {name} have one label only; expected more rows of the rarer label, "
+                f"the {len(part):,} rows to {name} hold one class only; expected more rows of the rarer label, "
                 "or another validation_fraction."
             )
     return learn, held_out
