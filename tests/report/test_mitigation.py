@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aequo.errors import OutputError
+from aequo.fairness.mitigate.comparison import Number
 from aequo.report.mitigation import Mitigation
 from aequo.report.mitigation_svg import _HEIGHT, _TOP, Point, _labels, frontier
 from aequo.report.mitigation_terminal import show
@@ -183,3 +185,16 @@ def test_what_is_hollow_and_what_has_a_ring_does_not_need_colour() -> None:
     assert chart.count("ae-ring") == 1
     assert chart.count('class="ae-dot"') == 1
     assert chart.count('class="ae-dot ae-aside"') == 1
+
+
+def test_a_metric_without_a_value_is_undefined_and_not_the_remedy_none(samples: dict[str, Mitigation]) -> None:
+    name = next(iter(samples))
+    compared = samples[name].comparison
+    nothing = Number(value=None, interval=None, n=0)
+    blank = [replace(r, metrics={**r.metrics, "treatment-equality": nothing}) for r in compared.remedies]
+    result = replace(samples[name], comparison=replace(compared, remedies=tuple(blank)))
+    row = next(line for line in result.to_markdown().splitlines() if line.startswith("| Treatment equality"))
+    assert row.count("undefined") == len(blank) and "none" not in row
+    page = result.to_html()
+    assert page.split("Treatment equality</th>")[1].split("</tr>")[0].count("<td>undefined</td>") == len(blank)
+    assert "none%" not in page

@@ -9,7 +9,17 @@ from aequo.report import words
 from aequo.report.ethics_items import impact_items
 from aequo.report.mitigation import Mitigation
 from aequo.report.mitigation_svg import Point, frontier
-from aequo.report.mitigation_view import WORDS, Line, facts, headline, lines, measures, number, welfare_lines
+from aequo.report.mitigation_view import (
+    SPLIT_MEANS,
+    WORDS,
+    Line,
+    facts,
+    headline,
+    lines,
+    measures,
+    number,
+    welfare_lines,
+)
 from aequo.report.page import embedded_json, environment, style_sheet
 from aequo.report.svg import Dot, dot_chart, limit_bar
 
@@ -62,6 +72,7 @@ def to_html(result: Mitigation) -> str:
         "findings": [_finding(line) for line in shown],
         "names": [words.plain(r.name) for r in c.remedies if r.metrics],
         "metrics": measures(c),
+        "split_means": SPLIT_MEANS,
         "notes": [words.plain(note) for note in c.notes],
         "seed": c.seed,
         "version": c.version,
@@ -144,7 +155,7 @@ def _figures(c: Comparison) -> list[dict[str, Any]]:
                 dots.append(
                     Dot(label=name, value=found.value, interval=found.interval, text=text, judged=remedy is not before)
                 )
-                said.append(f"{name}: {number(found, 'percent')}%")
+                said.append(f"{name}: {text}" if found.value is None else f"{name}: {number(found, 'percent')}%")
         title = words.measure_title(measure)
         if dots:
             chart = dot_chart(

@@ -7,7 +7,7 @@ from aequo.report.ethics_markdown import impact_part
 from aequo.report.ethics_view import parts, sentences
 from aequo.report.markdown import escape, table
 from aequo.report.mitigation import Mitigation
-from aequo.report.mitigation_view import WORDS, facts, headline, lines, measures, welfare_lines
+from aequo.report.mitigation_view import SPLIT_MEANS, WORDS, facts, headline, lines, measures, welfare_lines
 
 __all__ = ["to_markdown"]
 
@@ -47,12 +47,13 @@ def to_markdown(result: Mitigation) -> str:
             ]
         )
     out += ["", "## Remedies", "", *table(heads, rows, left=4), ""]
+    out += ["Told from none: by accuracy or by gap.", ""]
     out += [f"- **{escape(r.name)}**: {escape(r.description)}" for r in c.remedies]
     out += [f"- {escape(name)} was not tried: {escape(why)}" for name, why in c.left_out.items()]
     out += ["", "## Findings", "", *(f"- {words.GLYPHS[f.status]} {escape(f.why)}" for f in c.findings)]
     names = [escape(r.name) for r in c.remedies if r.metrics]
     everything = [(f"{title}{f', {unit}' if unit else ''}", *numbers) for title, unit, numbers in measures(c)]
-    out += ["", "## Every metric", "", *table(["Metric", *names], everything)]
+    out += ["", "## Every metric", "", SPLIT_MEANS, "", *table(["Metric", *names], everything)]
     if result.welfare is not None or result.welfare_why:
         out += ["", "## Who gains, who pays", ""]
         out += [escape(result.welfare_why)] if result.welfare_why else []

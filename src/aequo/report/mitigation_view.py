@@ -15,6 +15,12 @@ __all__ = ["Line", "facts", "headline", "lines", "measures", "number", "welfare_
 WORDS = {Status.PASS: "Meets", Status.WARN: "Misses", Status.FAIL: "Misses", Status.UNKNOWN: "Cannot tell"}
 """Whether a remedy meets the tolerance."""
 
+SPLIT_MEANS = (
+    "Means over the splits with their intervals. Largest differences within one split are never negative, so their "
+    "means are larger than the gap above, by noise."
+)
+"""What the table of every metric is, and why it has larger differences than the gap that is judged."""
+
 _OVERALL = ("accuracy", "balanced-accuracy", "calibration-error", "selection-rate")
 _TITLES = {
     "accuracy": "Accuracy",
@@ -129,7 +135,7 @@ def _told(remedy: Remedy) -> str:
 
 
 def _value(number: Number | None, unit: words.Unit) -> str:
-    return "none" if number is None or number.value is None else words.amount(number.value, unit)
+    return "no number" if number is None or number.value is None else words.amount(number.value, unit)
 
 
 def _span(number: Number | None, unit: words.Unit) -> str:
@@ -137,9 +143,9 @@ def _span(number: Number | None, unit: words.Unit) -> str:
 
 
 def number(found: Number | None, unit: words.Unit) -> str:
-    """Return a number with its interval."""
+    """Return a number with its interval; "undefined", since "none" is a remedy."""
     if found is None or found.value is None:
-        return "none"
+        return "undefined"
     ends = _span(found, unit)
     return words.amount(found.value, unit) + (f" ({ends})" if ends else "")
 
