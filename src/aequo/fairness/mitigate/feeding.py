@@ -52,7 +52,7 @@ def binary_labels(y: Any, favourable: Any) -> tuple[NDArray[Any], Any, NDArray[n
     codes, levels = coded("y", values)
     if len(levels) != 2:
         if len(levels) < 2:
-            raise InputError(f"the labels y are of {len(levels)} class; thresholds need rows of two.")
+            raise InputError(f"the labels y are of {len(levels)} class; expected rows of two, the favourable one and the other.")
         raise InputError(
             f"Unknown label type: y has {len(levels):,} different values, a multiclass or continuous target; expected "
             "two. Only binary classification is supported."
