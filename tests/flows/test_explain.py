@@ -91,6 +91,17 @@ def test_a_model_of_more_classes_has_to_say_which_is_good() -> None:
         explain_decision(model, {"debt": data["debt"]}, 0)
 
 
+def test_a_favourable_value_that_is_no_class_is_said_with_the_classes_there_are() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    data = people()
+    model = LogisticRegression().fit(data["debt"][:, None], np.where(data["paid"], "good", "bad"))
+    with pytest.raises(InputError, match=r"'bad', 'good'; 'god' is none of them\. Did you mean 'good'\?"):
+        explain_decision(model, {"debt": data["debt"]}, 0, favourable="god")
+    with pytest.raises(InputError, match=r"say which is good for the person: favourable= \(--favourable\)"):
+        explain_model(model, {"debt": data["debt"]})
+
+
 @pytest.mark.parametrize("row", [-1, 200, True])
 def test_a_row_that_is_not_there_is_said(row: Any) -> None:
     with pytest.raises(InputError, match="the data has rows 0 to 199"):

@@ -12,7 +12,7 @@ import numpy as np
 
 from aequo.core.counts import Floats
 from aequo.core.levels import level, sort_levels
-from aequo.errors import InputError
+from aequo.errors import InputError, did_you_mean
 from aequo.models.predicting import Model, as_model, plainly_favourable
 from aequo.models.rows import Rows, as_rows
 from aequo.transparency.columns import check_columns, rows_of
@@ -101,14 +101,18 @@ def _given(model: Any, favourable: Any, **how: Any) -> Model:
     """Return the model, with the favourable value as its favourable class where it is one."""
     if isinstance(model, Model):
         return as_model(model, **how)
-    if favourable is None:
-        classes = _classes(model)
-        if classes and plainly_favourable(classes) is None:
-            named = ", ".join(repr(level(c)) for c in classes[:10])
-            raise InputError(f"the model's classes are {named}; say which is good for the person: favourable=...")
-        return as_model(model, **how)
-    classes = [level(c) for c in _classes(model)]
-    return as_model(model, positive=favourable if level(favourable) in classes else None, **how)
+    given = _classes(model)
+    classes = [str(level(c)) for c in given]
+    if favourable is not None and level(favourable) in classes:
+        return as_model(model, positive=favourable, **how)
+    if classes and plainly_favourable(given) is None:
+        named = ", ".join(map(repr, classes[:10]))
+        if favourable is None:
+            ask = "say which is good for the person: favourable= (--favourable)."
+        else:
+            ask = f"{favourable!r} is none of them.{did_you_mean(str(favourable), classes)}"
+        raise InputError(f"the model's classes are {named}; {ask}")
+    return as_model(model, **how)
 
 
 def _classes(model: Any) -> list[Any]:
