@@ -421,3 +421,12 @@ def test_on_compas_thresholds_close_most_of_the_gap_in_false_positives(compas: p
     assert remedy.gap.value < 0.5 * none.gap.value
     assert none.metrics["accuracy"].value - remedy.metrics["accuracy"].value < 0.04
     assert found.findings[0].status is Status.FAIL
+
+
+def test_a_group_too_small_to_be_compared_is_named() -> None:
+    data = people(500)
+    data["sex"] = np.where(np.arange(500) < 12, "x", data["sex"])
+    result = tried(data, remedies=["thresholds-strict"], splits=2)
+    assert set(result.remedy("none").rates["selection_rate"]) == {"f", "m"}
+    assert any("in no gap: x." in note for note in result.notes)
+    assert not any("in no gap" in note for note in tried(people(500), remedies=["reweigh"], splits=2).notes)

@@ -17,6 +17,8 @@ from aequo.core.policy import Policy
 from aequo.core.splits import Split, random_splits
 from aequo.core.table import Table
 from aequo.errors import InputError, need
+from aequo.fairness.data_check import listing
+from aequo.fairness.measures import Outcomes
 from aequo.fairness.mitigate.comparison import Comparison, Remedy
 from aequo.fairness.mitigate.people import LEAST_ROWS, Rows, people_of, read_rows, strata_of
 from aequo.fairness.mitigate.remedies import CONSTRAINTS, Recipe, chosen, constraint_of
@@ -161,7 +163,7 @@ def compare(
         weighted=read.weight is not None,
         include_group=include_group,
     )
-    people = people_of(read, None if model.fitted is None else _scores(read, model))
+    people = people_of(read, *((None, None) if model.fitted is None else _said(read, model)))
     ask = Ask(
         estimator=model.unfitted,
         constraint=wanted,
@@ -197,7 +199,7 @@ def compare(
         test_size=test_size,
         confidence=plan.confidence,
         seed=ask.seed,
-        notes=(*read.notes, *_notes(numbered, model)),
+        notes=(*read.notes, *_too_few(trials, plan), *_notes(numbered, model)),
         version=_version(),
         best_estimator=None if best is None else _winner(best, read, ask, model),
     )
@@ -227,12 +229,12 @@ def _with(
 
 
 def _possible(tolerance: Any, splits: Any, test_size: Any, max_rows: Any) -> None:
-    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance <= 1:
+    if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real) or not 0 <= tolerance <= 1:
         raise InputError(f"the tolerance is {tolerance!r}, expected a number from 0 to 1, such as 0.02.")
-    if not 0.05 <= test_size <= 0.95:
+    if not isinstance(test_size, numbers.Real) or not 0.05 <= test_size <= 0.95:
         raise InputError(f"test_size is {test_size!r}, expected a share from 0.05 to 0.95, such as 0.3.")
     for name, value, least in (("splits", splits, 2), ("max_rows", max_rows, LEAST_ROWS)):
-        if isinstance(value, bool) or value != int(value) or value < least:
+        if not isinstance(value, numbers.Real) or isinstance(value, bool) or value % 1 != 0 or value < least:
             raise InputError(f"{name} is {value!r}, expected a whole number from {least}.")
 
 
@@ -272,13 +274,15 @@ def _is_fitted(estimator: Any) -> bool:
     return True
 
 
-def _scores(read: Rows, model: _Model) -> Floats:
+def _said(read: Rows, model: _Model) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return what a trained model says of the rows: its scores, and its own decisions."""
     from aequo.models.predicting import as_model
 
     asked = as_model(model.fitted, positive=read.labels[1])
     if asked.kind != "classifier":
         raise InputError(f"the model, a {model.name}, predicts numbers; expected a classifier.")
-    return asked.scores({**read.columns, **read.groups})
+    rows = {**read.columns, **read.groups}
+    return asked.scores(rows), asked.favours(rows)
 
 
 # -- trying -----------------------------------------------------------------------------------------------------------
@@ -343,6 +347,20 @@ def _plan(parts: Sequence[Split], ask: Ask, policy: Policy, read: Rows) -> Plan:
         share=sum(len(p.test) for p in parts) / len(tested),
         subject=" × ".join(read.groups),
     )
+
+
+def _too_few(trials: Sequence[Trial], plan: Plan) -> tuple[str, ...]:
+    """Return a note that names the groups that are too small to be compared; none where there are none."""
+    tested = [t.counts for t in trials if t.remedy == "none" and t.counts is not None]
+    rows: dict[str, float] = {}
+    for groups in (Outcomes.of(counts, favourable=plan.favourable).groups for counts in tested):
+        for label, n, gone in zip(groups.labels, groups.n, groups.missing, strict=True):
+            if not gone:
+                rows[label] = rows.get(label, 0.0) + float(n) / len(tested)
+    few = sorted(label for label, n in rows.items() if n < plan.min_size)
+    if not few:
+        return ()
+    return (f"Fewer than {plan.min_size} people in a test part, and so in no gap: {listing(few)}.",)
 
 
 def _notes(remedies: Sequence[Remedy], model: _Model) -> tuple[str, ...]:
