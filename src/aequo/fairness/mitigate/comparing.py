@@ -163,7 +163,7 @@ def compare(
         weighted=read.weight is not None,
         include_group=include_group,
     )
-    people = people_of(read, *((None, None) if model.fitted is None else _said(read, model)))
+    people = people_of(read, None if model.fitted is None else _scores(read, model))
     ask = Ask(
         estimator=model.unfitted,
         constraint=wanted,
@@ -229,12 +229,12 @@ def _with(
 
 
 def _possible(tolerance: Any, splits: Any, test_size: Any, max_rows: Any) -> None:
-    if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real) or not 0 <= tolerance <= 1:
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance <= 1:
         raise InputError(f"the tolerance is {tolerance!r}, expected a number from 0 to 1, such as 0.02.")
-    if not isinstance(test_size, numbers.Real) or not 0.05 <= test_size <= 0.95:
+    if not 0.05 <= test_size <= 0.95:
         raise InputError(f"test_size is {test_size!r}, expected a share from 0.05 to 0.95, such as 0.3.")
     for name, value, least in (("splits", splits, 2), ("max_rows", max_rows, LEAST_ROWS)):
-        if not isinstance(value, numbers.Real) or isinstance(value, bool) or value % 1 != 0 or value < least:
+        if isinstance(value, bool) or value != int(value) or value < least:
             raise InputError(f"{name} is {value!r}, expected a whole number from {least}.")
 
 
@@ -274,15 +274,13 @@ def _is_fitted(estimator: Any) -> bool:
     return True
 
 
-def _said(read: Rows, model: _Model) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return what a trained model says of the rows: its scores, and its own decisions."""
+def _scores(read: Rows, model: _Model) -> Floats:
     from aequo.models.predicting import as_model
 
     asked = as_model(model.fitted, positive=read.labels[1])
     if asked.kind != "classifier":
         raise InputError(f"the model, a {model.name}, predicts numbers; expected a classifier.")
-    rows = {**read.columns, **read.groups}
-    return asked.scores(rows), asked.favours(rows)
+    return asked.scores({**read.columns, **read.groups})
 
 
 # -- trying -----------------------------------------------------------------------------------------------------------
