@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aequo.core.counts import Floats
 from aequo.core.levels import level
@@ -172,6 +173,33 @@ class Model:
                 "Say outputs='logits', or outputs='values' for a regression."
             )
         return np.clip(found, 0.0, 1.0) if self.kind == "classifier" else found
+
+    def favours(self, data: Any) -> NDArray[np.bool_]:
+        """Return whether the model itself decides each row for the favourable class, wherever its own threshold lies.
+
+        Parameters
+        ----------
+        data : frame, mapping, array or Rows
+            Many rows, or one.
+
+        Returns
+        -------
+        bool array
+            Shape (rows,): what its ``predict`` says; a score of at least 0.5 where it gives no classes.
+
+        Raises
+        ------
+        InputError
+            If the rows cannot be used, or it is no classifier.
+        """
+        if self.kind != "classifier":
+            raise InputError(f"the model, a {type(self.native).__name__}, predicts numbers; expected a classifier.")
+        rows = self.rows(data)
+        with self.reading(rows):
+            fed = self.fed(rows)
+            if not hasattr(self.native, "predict") or type(self.native).__name__ == "Booster":
+                return self.answer(fed) >= 0.5
+            return np.asarray(np.asarray(self.native.predict(fed)).reshape(-1) == self.positive, dtype=np.bool_)
 
     def raw(self, data: Any) -> Floats | None:
         """Return the margin of each row in favour of the favourable class, or None if the model has none.

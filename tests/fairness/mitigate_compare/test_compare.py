@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.svm import LinearSVC
 
 from aequo.core.finding import Status
@@ -205,6 +206,16 @@ def test_coins_differ_between_people_and_not_for_one_person() -> None:
     assert len({model.predict(row, ids=["p1"])[0] for _ in range(20)}) == 1
 
 
+def test_a_fitted_model_is_judged_by_its_own_threshold() -> None:
+    data = people()
+    frame = pd.DataFrame({"skill": data["skill"]})
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.2, pos_label="yes").fit(frame, data["hired"])
+    none = tried(data, estimator=model, remedies=["thresholds"], splits=10).remedy("none")
+    own = model.predict(frame)
+    assert none.metrics["selection-rate"].value == pytest.approx(np.mean(own == "yes"), abs=0.02)
+    assert none.metrics["accuracy"].value == pytest.approx(np.mean(own == data["hired"]), abs=0.02)
+
+
 def test_a_fitted_model_is_taken_as_it_is_and_gets_thresholds() -> None:
     data = people()
     model = table_pipeline("logistic", ["skill", "town"]).fit(data, data["hired"])
@@ -341,6 +352,10 @@ def test_crossed_groups_are_compared_each_with_each() -> None:
         ({"constraint": "equal-odds"}, "the constraint is 'equal-odds'"),
         ({"tolerance": 2}, "the tolerance is 2, expected a number from 0 to 1"),
         ({"splits": 1}, "splits is 1, expected a whole number from 2"),
+        ({"splits": float("nan")}, "splits is nan, expected a whole number"),
+        ({"splits": "three"}, "splits is 'three', expected a whole number"),
+        ({"test_size": "half"}, "test_size is 'half', expected a share"),
+        ({"n_jobs": 0}, "n_jobs is 0, expected a number of processes"),
         ({"test_size": 0.99}, "test_size is 0.99"),
         ({"remedies": ["treshold"]}, "there is no remedy 'treshold'.* Did you mean 'thresholds'"),
         ({"drop": ["skill", "town"]}, "no column to learn from"),

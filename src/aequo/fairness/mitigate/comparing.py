@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aequo.core.counts import Floats
 from aequo.core.finding import Evidence
@@ -30,6 +31,7 @@ __all__ = ["compare"]
 
 _Names = str | Sequence[str] | None
 Progress = Callable[[int, int], None]
+_NUMBER = (int, float, np.integer, np.floating)
 
 
 def compare(
@@ -152,7 +154,7 @@ def compare(
     need("sklearn", "ml")
     policy = policy if isinstance(policy, Policy) else Policy() if policy is None else Policy.load(policy)
     policy = _with(policy, label=label, group=group, favourable=favourable, weight=weight, seed=seed)
-    _possible(tolerance, splits, test_size, max_rows)
+    _possible(tolerance, splits, test_size, max_rows, n_jobs)
     wanted = constraint_of(constraint)
     table = Table.of(data, missing=policy.data.missing)
     read = read_rows(table, policy, drop=_names(drop), max_rows=max_rows, include_group=include_group)
@@ -163,7 +165,7 @@ def compare(
         weighted=read.weight is not None,
         include_group=include_group,
     )
-    people = people_of(read, None if model.fitted is None else _scores(read, model))
+    people = people_of(read, *((None, None) if model.fitted is None else _said(read, model)))
     ask = Ask(
         estimator=model.unfitted,
         constraint=wanted,
@@ -228,14 +230,16 @@ def _with(
     return policy.replace(**{k: v for k, v in given.items() if v is not None})
 
 
-def _possible(tolerance: Any, splits: Any, test_size: Any, max_rows: Any) -> None:
-    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance <= 1:
+def _possible(tolerance: Any, splits: Any, test_size: Any, max_rows: Any, n_jobs: Any) -> None:
+    if isinstance(tolerance, bool) or not isinstance(tolerance, _NUMBER) or not 0 <= tolerance <= 1:
         raise InputError(f"the tolerance is {tolerance!r}, expected a number from 0 to 1, such as 0.02.")
-    if not 0.05 <= test_size <= 0.95:
+    if not isinstance(test_size, _NUMBER) or not 0.05 <= test_size <= 0.95:
         raise InputError(f"test_size is {test_size!r}, expected a share from 0.05 to 0.95, such as 0.3.")
     for name, value, least in (("splits", splits, 2), ("max_rows", max_rows, LEAST_ROWS)):
-        if isinstance(value, bool) or value != int(value) or value < least:
+        if not isinstance(value, _NUMBER) or isinstance(value, bool) or value % 1 != 0 or value < least:
             raise InputError(f"{name} is {value!r}, expected a whole number from {least}.")
+    if n_jobs == 0:
+        raise InputError("n_jobs is 0, expected a number of processes; -1 for one on each core (--jobs).")
 
 
 # -- the model --------------------------------------------------------------------------------------------------------
@@ -274,13 +278,15 @@ def _is_fitted(estimator: Any) -> bool:
     return True
 
 
-def _scores(read: Rows, model: _Model) -> Floats:
+def _said(read: Rows, model: _Model) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return what a trained model says of the rows: its scores, and its own decisions."""
     from aequo.models.predicting import as_model
 
     asked = as_model(model.fitted, positive=read.labels[1])
     if asked.kind != "classifier":
         raise InputError(f"the model, a {model.name}, predicts numbers; expected a classifier.")
-    return asked.scores({**read.columns, **read.groups})
+    rows = {**read.columns, **read.groups}
+    return asked.scores(rows), asked.favours(rows)
 
 
 # -- trying -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aequo.core.columns import Array
 from aequo.core.counts import Floats, Ints
@@ -182,7 +183,7 @@ def _left(table: Table, rows: int, labelled: Any, grouped: Any, label: str, by: 
     return tuple(notes)
 
 
-def people_of(read: Rows, scores: Floats | None) -> People:
+def people_of(read: Rows, scores: Floats | None, decisions: NDArray[np.bool_] | None = None) -> People:
     """Return the rows as numbers.
 
     Parameters
@@ -191,6 +192,8 @@ def people_of(read: Rows, scores: Floats | None) -> People:
         The rows.
     scores : float array or None
         Scores of a model that is trained already.
+    decisions : bool array or None
+        What that model decides.
     """
     columns = [coded(values) for values in read.columns.values()]
     groups: dict[str, tuple[Ints, tuple[str, ...]]] = {}
@@ -207,6 +210,7 @@ def people_of(read: Rows, scores: Floats | None) -> People:
         groups=groups,
         weight=read.weight,
         scores=scores,
+        decisions=decisions,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aequo.core.counts import Counts, Floats, Ints
 from aequo.core.levels import Level
@@ -52,6 +53,8 @@ class People:
         Weight of each row.
     scores : float array or None
         Scores of a model that is trained already.
+    decisions : bool array or None
+        What that model itself decides: its threshold need not be 0.5.
     """
 
     x: Floats
@@ -61,6 +64,7 @@ class People:
     groups: Mapping[str, tuple[Ints, tuple[str, ...]]]
     weight: Floats | None
     scores: Floats | None
+    decisions: NDArray[np.bool_] | None = None
 
     def sensitive(self, rows: Ints) -> dict[str, Any]:
         """Return the groups of some rows, one column of texts for each."""
@@ -216,8 +220,8 @@ class _Fit:
         test = self.split.test
         scores = self.people.scores[test] if self.people.scores is not None else self._scores()
         if recipe.rule == "as it is":
-            if self.people.scores is not None:
-                return (self.people.scores[test] >= 0.5).astype(np.float64), scores
+            if self.people.decisions is not None:
+                return self.people.decisions[test].astype(np.float64), scores
             return np.asarray(self._asked("predict"), dtype=np.float64), scores
         if scores is None:
             raise InputError("the model gives no probabilities, and thresholds need a score.")
