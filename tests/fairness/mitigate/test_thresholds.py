@@ -481,3 +481,12 @@ def test_a_fitted_one_says_what_it_is_given_wrongly(people: Any) -> None:
         fair.fit_scores([0, 1], [0.1, 0.2, 0.3], sensitive_features=["a", "b"])
     with pytest.raises(UnknownColumn, match="X is an array; give positions"):
         FairThresholdOptimizer(sensitive_columns="sex").fit(np.ones((4, 2)), Y)
+
+
+def test_a_handful_without_a_group_does_not_disturb_the_folds() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 1)), np.arange(200) % 2
+    group = np.array(["a", "b"], dtype=object)[rng.integers(0, 2, 200)]
+    group[:5] = None  # two rows of one label, three of the other: fewer than folds
+    fair = FairThresholdOptimizer(LogisticRegression()).fit(x, y, sensitive_features=group)  # a warning would fail
+    assert len(fair.result_.groups) >= 2

@@ -52,7 +52,9 @@ def binary_labels(y: Any, favourable: Any) -> tuple[NDArray[Any], Any, NDArray[n
     codes, levels = coded("y", values)
     if len(levels) != 2:
         if len(levels) < 2:
-            raise InputError(f"the labels y are of {len(levels)} class; expected rows of two, the favourable one and the other.")
+            raise InputError(
+                f"the labels y are of {len(levels)} class; expected rows of two, the favourable one and the other."
+            )
         raise InputError(
             f"Unknown label type: y has {len(levels):,} different values, a multiclass or continuous target; expected "
             "two. Only binary classification is supported."
@@ -213,11 +215,15 @@ def out_of_fold(
 
 
 def _strata(label: Ints, groups: Ints, folds: int) -> Ints:
-    """Cross label and group; what is rarer than the folds goes with the other rows of its label."""
+    """Cross label and group; what is rarer than the folds goes with other rows of its label, the most at worst."""
     crossed = 2 * (groups + 1) + label
     counted = np.bincount(crossed)
     crossed = np.where(counted[crossed] < folds, label, crossed)
-    return np.where(np.bincount(crossed)[crossed] < folds, label, crossed)
+    for one in (0, 1):  # codes below 2 are those rows that went together
+        rare, codes = crossed == one, np.bincount(crossed[label == one])
+        if 0 < rare.sum() < folds:
+            crossed = np.where(rare, codes.argmax(), crossed)
+    return crossed
 
 
 def split_sensitive(X: Any, columns: Any, *, keep: bool) -> tuple[Any, dict[str, Any]]:  # noqa: N803
