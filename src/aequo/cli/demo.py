@@ -57,13 +57,19 @@ def demo(
         policy = Policy().replace(**_SYSTEM)
         result = assess(data, label="approve", favourable="1", group=("race", "sex"), policy=policy)
     code = deliver(result, out=out, json=json, fail_on=fail_on)
-    for line in (*_remedies(data, policy, Path(out)), *_refusal(data, policy, Path(out))):
-        say(line)
+    _tell(_remedies(data, policy, Path(out)))
+    _tell(_refusal(data, policy, Path(out)))
     with waiting("Keeping the ledger"):
         lines = _keep(result, data, Path(out))
+    _tell(lines)
+    return code
+
+
+def _tell(lines: Sequence[str]) -> None:
+    """Say what belongs together, apart from what was said before."""
+    say("")
     for line in lines:
         say(line)
-    return code
 
 
 def _remedies(data: Mapping[str, Sequence[object]], policy: Policy, folder: Path) -> list[str]:

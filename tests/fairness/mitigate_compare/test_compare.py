@@ -445,3 +445,13 @@ def test_a_group_too_small_to_be_compared_is_named() -> None:
     assert set(result.remedy("none").rates["selection_rate"]) == {"f", "m"}
     assert any("in no gap: x." in note for note in result.notes)
     assert not any("in no gap" in note for note in tried(people(500), remedies=["reweigh"], splits=2).notes)
+
+
+def test_a_column_that_tells_the_outcome_and_too_few_splits_are_said() -> None:
+    data = people()
+    told = {**data, "afterwards": list(data["hired"])}
+    found = tried(told, remedies=[], splits=2)
+    assert any("does a column tell the outcome" in note for note in found.notes)
+    assert any(note.startswith("Only 2 splits:") for note in found.notes)
+    honest = tried(data, remedies=[], splits=5)
+    assert not any("tell the outcome" in note or note.startswith("Only") for note in honest.notes)

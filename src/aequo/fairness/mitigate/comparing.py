@@ -29,6 +29,9 @@ from aequo.models.pipeline import check_estimator_name, named_estimator, with_se
 
 __all__ = ["compare"]
 
+_TOO_GOOD = 0.98
+"""A balanced accuracy from which on a column is likely to tell the outcome."""
+_FEW_SPLITS = 5
 _Names = str | Sequence[str] | None
 Progress = Callable[[int, int], None]
 _NUMBER = (int, float, np.integer, np.floating)
@@ -372,6 +375,17 @@ def _notes(remedies: Sequence[Remedy], model: _Model) -> tuple[str, ...]:
         "Intervals hold for models trained on as many people as here, and other people like these.",
         "Columns that stand for the group (proxies) were not taken out.",
     ]
+    plain = remedies[0].metrics.get("balanced-accuracy")
+    if plain is not None and plain.value is not None and plain.value >= _TOO_GOOD:
+        notes.append(
+            f"The model as it is decides {100 * plain.value:.1f}% of each outcome rightly, which few do: does a column "
+            "tell the outcome, or was it written down afterwards? Leave such columns out (drop=, --drop)."
+        )
+    splits = max((len(r.metrics["accuracy"].splits) for r in remedies if r.metrics), default=0)
+    if 0 < splits < _FEW_SPLITS:
+        notes.append(
+            f"Only {splits} splits: an interval that rests on so few numbers can be too narrow by chance. Ask for 10."
+        )
     if model.fitted is not None:
         notes.append(
             "The model was trained before. If it saw these people, its accuracy here is more than it will keep."

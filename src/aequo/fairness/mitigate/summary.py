@@ -486,4 +486,5 @@ def _none(usable: Sequence[tuple[Remedy, Finding]], plan: Plan) -> str:
         f"{_points(plan.tolerance)}. The nearest is {_named(nearest, start=False)}, "
         f"at {_points(nearest.gap.value or 0.0)}"
     )
-    return text + (", and the data cannot tell." if finding.status is Status.UNKNOWN else ".")
+    text += ", and the data cannot tell." if finding.status is Status.UNKNOWN else "."
+    return f"{text} Allow a larger difference (tolerance=, --tolerance), or ask for another equality (constraint=)."
