@@ -26,7 +26,7 @@ from aequo.fairness.mitigate.feeding import (
 )
 from aequo.fairness.mitigate.hull import Curve, binned, roc
 from aequo.fairness.mitigate.outcome import ThresholdResult
-from aequo.fairness.mitigate.sensitive import aligned, row_groups
+from aequo.fairness.mitigate.sensitive import aligned, coded, row_groups
 from aequo.fairness.mitigate.solving import Question, solve
 
 __all__ = ["FairThresholdOptimizer"]
@@ -341,9 +341,24 @@ class FairThresholdOptimizer(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return np.stack(columns if self.classes_[1] == self.favourable_ else columns[::-1], axis=1)
 
     def score(self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None) -> float:  # noqa: N803
-        """Return the expected accuracy, over the coins too."""
+        """Return the expected accuracy, over the coins too.
+
+        Raises
+        ------
+        InputError
+            If there is not one label for each row, or one that `fit` did not see.
+        """
         probability = self._probability(X, sensitive_features)
-        right = np.where(np.asarray(y) == self.favourable_, probability, 1 - probability)
+        codes, levels = coded("y", given_labels(y))
+        if len(codes) != len(probability):
+            raise InputError(f"X has {len(probability):,} rows, y has {len(codes):,}.")
+        known = {level(v): v == self.favourable_ for v in self.classes_.tolist()}
+        if set(known) in ({"0", "1"}, {"False", "True"}):  # which are the same, as for numpy
+            known |= {str(kind(v)): v == self.favourable_ for v in self.classes_.tolist() for kind in (int, bool)}
+        if not set(levels) <= set(known):
+            raise InputError("y holds labels that were not there in fit.")
+        good = np.array([known[v] for v in levels], dtype=bool)[codes]
+        right = np.where(good, probability, 1 - probability)
         return float(np.average(right, weights=sample_weight))
 
     def _probability(self, X: Any, sensitive_features: Any) -> Floats:  # noqa: N803
