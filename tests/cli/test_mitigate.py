@@ -66,6 +66,15 @@ def test_it_says_what_to_take_and_why_and_writes_report_and_estimator(run: Run, 
     assert set(model.predict({"skill": [-9.0, 9.0], "sex": ["f", "m"]})) == {"yes", "no"}
 
 
+def test_what_cannot_be_written_is_told_and_the_result_is_printed_all_the_same(
+    run: Run, jobs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "found").write_text("a file")
+    done = run(jobs, *OPTIONS, "--remedies", "reweigh", "--json", "--out", "found")
+    assert done.code == 2 and "the report cannot be written to 'found': that is a file" in done.err
+    assert [r["name"] for r in json.loads(done.out)["remedies"]] == ["none", "reweigh"]
+
+
 def test_json_is_exactly_what_the_python_call_gives(run: Run, jobs: Path) -> None:
     done = run(jobs, *PARITY, "--tolerance", "0.2", "--json")
     expected = aequo.mitigate(

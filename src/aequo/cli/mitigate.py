@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from aequo.cli.console import print_json, print_result, progress_bar, say
-from aequo.errors import InputError, LedgerError
+from aequo.errors import AequoError, InputError, LedgerError, OutputError
 
 if TYPE_CHECKING:
     from aequo.core.policy import Policy
@@ -177,14 +177,17 @@ def _recording(rules: Policy, ledger: str | None, key: str | None) -> Iterator[A
 
 
 def _deliver(result: Mitigation, rules: Policy, book: Any, *, out: str | None, json: bool, fail_on: On) -> int:
-    """Write the files, record, print, and return the exit code; a ledger that fails is told last."""
-    saved = None
+    """Write the files, record, print, and return the exit code; what could not be written is told last."""
+    saved = receipt = None
+    failure: AequoError | None = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if out is not None:
-            saved = result.save(out)
-    receipt = failure = None
-    if book is not None:
+            try:
+                saved = result.save(out)
+            except OutputError as error:  # the work of minutes is printed all the same
+                failure = error
+    if book is not None and failure is None:
         from aequo.flows.mitigate import record_mitigation
 
         try:
