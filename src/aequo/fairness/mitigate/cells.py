@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from aequo.core.counts import Counts, Floats, Ints
-from aequo.core.levels import Level, shown
+from aequo.core.levels import Level
 from aequo.errors import InputError
 
 __all__ = ["CellWeights", "Missing", "Unseen", "check_options"]
@@ -139,9 +139,10 @@ class CellWeights:
             if weight == weight:
                 out[k] = weight
             elif unseen == "refuse":
-                named = " · ".join(map(shown, group))
+                # Whose group and label it is may be one person's: neither is in the sentence.
+                what = "a group" if i is None else "a label" if j is None else "a group together with a label"
                 raise InputError(
-                    f"no row of group {named} with label {label} was counted, so that it has no weight; "
+                    f"some rows have {what} of which no row was counted, so that they have no weight; "
                     "count more rows, merge groups, or pass unseen='one'."
                 )
         return out
