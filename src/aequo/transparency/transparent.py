@@ -270,7 +270,7 @@ class TransparentModel:
         from aequo.transparency.counterfactual import counterfactuals
 
         settings = {"data": self._background.held, "immutable": [*{*self._immutable, *self._protected}], **how}
-        settings.setdefault("threshold", 0.5 if self._threshold is None else self._threshold)
+        settings.setdefault("threshold", self._threshold)
         return counterfactuals(self._model, x, **settings)
 
     # -- what is worked out once --------------------------------------------------------------------------------------
@@ -295,14 +295,8 @@ class TransparentModel:
         """Return the threshold, and whether the model itself has to be asked because no threshold says what it does."""
         if threshold is not None or not self._model.classes:
             return threshold, False
-        if not hasattr(self._model.native, "predict") or type(self._model.native).__name__ == "Booster":
-            return 0.5, False
-        some = self._background.take(np.arange(min(len(self._background), 500)))
-        said = _predicted(self._model, self._model.fed(some)) == self._model.positive
-        # Of two classes with the same probability, estimators predict the first.
-        limit = 0.5 if self._model.at == 0 else float(np.nextafter(0.5, 1.0))
-        agrees = len(self._model.classes) == 2 and np.array_equal(self._model.scores(some) >= limit, said)
-        return (limit, False) if agrees else (None, True)
+        limit = self._model.own_threshold(self._background.take(np.arange(min(len(self._background), 500))))
+        return limit, limit is None
 
     # -- what is worked out for each row ------------------------------------------------------------------------------
 

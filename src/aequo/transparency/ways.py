@@ -99,7 +99,7 @@ class Counterfactuals:
     score : float
         The model's score of the row as it is.
     target : tuple of float or None
-        The scores that are wanted: low and high end, None where open.
+        The scores that are wanted: low and high end, None where open; both where no score tells what the model decides.
     already : bool
         Whether the row has the wanted decision as it is.
     why : str
