@@ -39,7 +39,7 @@ def test_a_row_without_an_outcome_can_be_explained_and_does_not_calibrate() -> N
     paid[3] = paid[4] = None
     found = explain_decision(score, data | {"paid": paid}, 3, label="paid")
     assert found.explained.confidence.n == 198
-    assert found.notes == ("2 of 200 rows have no value of paid, and were left out.",)
+    assert found.notes == ("2 of 200 rows have no value of paid, and take no part in the calibration.",)
 
 
 def test_the_policy_says_what_is_protected_and_where_the_threshold_is() -> None:
@@ -91,6 +91,37 @@ def test_a_model_of_more_classes_has_to_say_which_is_good() -> None:
         explain_decision(model, {"debt": data["debt"]}, 0)
 
 
+def test_what_would_change_a_decision_agrees_with_the_decision() -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import FixedThresholdClassifier
+
+    data = people()
+    x = np.asarray(data["debt"])[:, None]
+    model = as_model(
+        FixedThresholdClassifier(LogisticRegression(), threshold=0.7).fit(x, data["paid"]), columns=["debt"]
+    )
+    between = np.flatnonzero((model.scores(x) > 0.55) & (model.scores(x) < 0.65)).tolist()
+    for row in between[:3]:
+        found = explain_decision(model, data, row, label="paid")
+        assert found.explained.favourable is False
+        assert found.counterfactuals is not None
+        assert not found.counterfactuals.already
+        assert found.counterfactuals.found
+
+
+def test_values_that_a_model_cannot_read_are_said_without_them() -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    data = people()
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(np.asarray(data["debt"])[:, None], data["paid"])
+    debt = [None, *data["debt"].tolist()[1:]]
+    for ask in (explain_model, lambda *what, **how: explain_decision(*what, 3, **how)):
+        with pytest.raises(InputError, match="cannot read these rows .ValueError.: values are missing in 'debt'"):
+            ask(as_model(model, columns=["debt"]), data | {"debt": debt}, label="paid")
+
+
 def test_a_favourable_value_that_is_no_class_is_said_with_the_classes_there_are() -> None:
     from sklearn.linear_model import LogisticRegression
 
@@ -102,7 +133,7 @@ def test_a_favourable_value_that_is_no_class_is_said_with_the_classes_there_are(
         explain_model(model, {"debt": data["debt"]})
 
 
-@pytest.mark.parametrize("row", [-1, 200, True])
+@pytest.mark.parametrize("row", [-1, 200, True, "3", 3.0])
 def test_a_row_that_is_not_there_is_said(row: Any) -> None:
     with pytest.raises(InputError, match="the data has rows 0 to 199"):
         explain_decision(score, people(), row)

@@ -146,6 +146,12 @@ def test_a_regression_is_explained_by_its_squared_error() -> None:
     assert found.favourable is None
 
 
+def test_log_loss_of_numbers_is_refused() -> None:
+    model = as_model(lambda x: np.asarray(x["a"], float), outputs="values")
+    with pytest.raises(InputError, match="log loss is of probabilities, and the model predicts numbers"):
+        explain(model, people(0, 60), label="b", loss="log")
+
+
 def test_log_loss_may_be_asked_for() -> None:
     data = people(3)
     found = explain(logistic(a=1.5, b=1.0), data, label="y", loss="log", partial=0)

@@ -177,8 +177,8 @@ def explain_decision(
     chosen = rules.statistics.seed if seed is None else seed
     limit = rules.data.threshold if threshold is None else threshold
     seen = seen_of(_loaded(model, trusted), table, label, favourable, (), None, all_rows=True)
-    if isinstance(row, bool) or not 0 <= row < len(seen.rows):
-        raise InputError(f"row {row} was asked for, and the data has rows 0 to {len(seen.rows) - 1:,}.")
+    if isinstance(row, bool) or not hasattr(row, "__index__") or not 0 <= row < len(seen.rows):
+        raise InputError(f"row {row!r} was asked for, and the data has rows 0 to {len(seen.rows) - 1:,}.")
     protected = tuple(c for c in rules.groups.columns if c in seen.rows.names)
     fixed = protected if immutable is None else (immutable,) if isinstance(immutable, str) else tuple(immutable)
     against = seen.rows if background is None else seen_of(seen.model, _table(background, rules), all_rows=True).rows

@@ -97,7 +97,8 @@ class Explainer:
         self._budget, self._seed = budget, seed
         self._halves: Split | None = None
         self._formula: Formula | None = None
-        self.method: Method = self._choose(method, against, _sample(rows, _PROVED_ON, rng), rows)
+        with self.model.reading(rows):
+            self.method: Method = self._choose(method, against, _sample(rows, _PROVED_ON, rng), rows)
         self._error = error if error is not None else self._default_error()
 
     def __call__(self, data: Any) -> Attributions:

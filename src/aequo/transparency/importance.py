@@ -132,6 +132,8 @@ def explain(
     groups = (group,) if isinstance(group, str) else tuple(group)
     tell = progress or _nothing
     seen = seen_of(model, data, label, favourable, groups, seed)
+    if loss == "log" and seen.model.kind == "regressor":
+        raise InputError("log loss is of probabilities, and the model predicts numbers; use loss='squared'.")
     rng = np.random.default_rng(seed)
     some = _sampled(np.arange(len(seen.rows)), max_rows, rng)
     columns = [column_of(seen.rows, name) for name in seen.rows.names]

@@ -79,7 +79,8 @@ def seen_of(
     if label is not None:
         known = np.array([level(v) is not None for v in rows.objects(label)], dtype=bool)
         if not known.all():
-            notes.append(f"{int((~known).sum()):,} of {len(rows):,} rows have no value of {label}, and were left out.")
+            many, left = int((~known).sum()), "take no part in the calibration" if all_rows else "were left out"
+            notes.append(f"{many:,} of {len(rows):,} rows have no value of {label}, and {left}.")
         rows = rows if all_rows else rows.take(np.flatnonzero(known))
     if len(rows) < LEAST_ROWS and not all_rows:
         raise InputError(f"{len(rows):,} rows can be used; expected at least {LEAST_ROWS}.")
@@ -156,7 +157,10 @@ def _truth(model: Model, values: list[Any], label: str, favourable: Any) -> tupl
     seen = sort_levels({t for t in texts if t is not None})
     if good not in seen:
         some = ", ".join(repr(t) for t in seen[:6])
-        raise InputError(f"no row has {label} = {good!r}, which is favourable. Values: {some}. Say favourable=...")
+        raise InputError(
+            f"no row has {label} = {good!r}, which is favourable. Values: {some}. "
+            "Say which is good for the person: favourable=... (--favourable)."
+        )
     if len(seen) < 2:
         raise InputError(f"every row has {label} = {good!r}; expected another outcome too.")
     return np.array([math.nan if t is None else float(t == good) for t in texts]), good
