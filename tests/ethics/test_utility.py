@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -182,13 +183,40 @@ def both(new: dict[str, list[object]], old: list[object]) -> Counts:
     return Table.of({**new, "old": old}).counts(group="g", label="y", prediction="p", control="old")
 
 
-def test_the_same_decisions_change_nothing_for_certain() -> None:
+def test_the_same_decisions_change_nothing_as_far_as_so_many_rows_can_tell() -> None:
     data = rows(GROUPS)
     impact = weigh(both(data, data["p"]), utilities=UTILITY, baseline="old")
+    worst = UTILITY["fn"] - UTILITY["tp"]
     for g in impact["people"].groups:
-        assert (g.change, g.change_interval) == (0.0, (0.0, 0.0))
+        assert g.change == 0.0
+        low, high = g.change_interval
+        # The share of a change that none of n rows had is at most 1 - exp(-z^2 / 2n), by its likelihood.
+        assert low == pytest.approx(worst * -np.expm1(-(1.959964**2) / (2 * g.n)), abs=1e-6)
+        assert high == pytest.approx(-low)
     assert not impact.loses_most.certain
     assert all(s.behind in (0.0, None) and not s.certain for r in impact.options.rankings for s in r.standings)
+
+
+def test_a_loss_that_nobody_here_suffered_is_not_ruled_out() -> None:
+    """Coverage, over how many of 30 people lose by chance: often nobody does, and the loss is there all the same."""
+    intervals = []
+    for losers in range(8):
+        data = {"g": ["a"] * 30, "p": [0] * losers + [1] * (15 - losers) + [0] * 15, "old": [1] * 15 + [0] * 15}
+        found = Table.of(data).counts(group="g", prediction="p", control="old")
+        impact = weigh(found, utilities={"selected": 1, "rejected": 0}, baseline="old", replicates=100)
+        intervals.append(impact["people"].groups[0].change_interval)
+    for chance in (0.01, 0.02, 0.05, 0.1):
+        often = [math.comb(30, k) * chance**k * (1 - chance) ** (30 - k) for k in range(8)]
+        covered = [p for p, (low, high) in zip(often, intervals, strict=True) if low <= -chance <= high]
+        assert sum(covered) > 0.9
+
+
+def test_welfare_of_a_group_in_which_all_have_one_outcome_has_an_interval() -> None:
+    data = {"g": ["a"] * 40, "p": [1] * 40}
+    impact = weigh(data, utilities={"selected": 1.0, "rejected": 0.0}, group="g", prediction="p")
+    for one in impact.welfare:
+        if one.interval is not None:
+            assert one.interval[0] < one.value
 
 
 def test_who_loses_most_is_the_group_whose_people_were_changed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,7 @@ class Tally:
     outcomes : tuple of str
         Names of the outcomes.
     n : int array, shape (K, J)
-        Rows of each joint cell: those that have one outcome under each option.
+        Rows of each joint cell: those that have one outcome under each option, also where there are none.
     w, w2 : float array, shape (K, J)
         Sums of weights and squared weights; `n` where rows are not weighted.
     cells : mapping of str to int array, shape (J,)
@@ -246,9 +247,10 @@ def _collect(
     present = np.unique(group[known])
     place = np.full(len(labels), -1, dtype=np.int64)
     place[present] = np.arange(len(present))
-    joint, inverse = np.unique(codes[known], axis=0, return_inverse=True)
+    could = _joint(outcomes, len(options))
+    joint, inverse = np.unique(np.concatenate([could, codes[known]]), axis=0, return_inverse=True)
     size = len(joint)
-    flat = place[group[known]] * max(size, 1) + inverse.reshape(-1)
+    flat = place[group[known]] * max(size, 1) + inverse.reshape(-1)[len(could) :]
     shape = (len(present), size)
 
     def total(values: Floats) -> Floats:
@@ -265,6 +267,20 @@ def _collect(
         cells={name: joint[:, i] for i, name in enumerate(options)},
         unknown=int(counts.n[~known].sum()),
     )
+
+
+def _joint(outcomes: tuple[str, ...], options: int) -> Ints:
+    """Return the outcomes that a row can have under each option, shape (J, options): a row has one label.
+
+    What no row here had can still happen: a change for the worse that nobody suffered yet has an interval too. Of very
+    many none is returned, and those that occur have to do.
+    """
+    label = {name: name in ("tp", "fn") if outcomes == CONFUSION else name.rpartition(ARROW)[0] for name in outcomes}
+    alike = [[i for i, name in enumerate(outcomes) if label[name] == one] for one in dict.fromkeys(label.values())]
+    if sum(len(some) ** options for some in alike) > MOST_OUTCOMES:
+        return np.zeros((0, options), dtype=np.int64)
+    found = [row for some in alike for row in itertools.product(some, repeat=options)]
+    return np.array(found, dtype=np.int64).reshape(-1, options)
 
 
 def _unseen(stakeholders: Sequence[StakeholderPolicy], seen: set[str], counts: Counts, kind: str) -> set[str]:
