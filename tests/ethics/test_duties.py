@@ -139,7 +139,20 @@ def test_the_named_checks_look_at_their_duties_alone() -> None:
 # -- features ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("feature", ["race", "Race", " race ", "race_black", "race=black", "race.black", "race[T.b]"])
+@pytest.mark.parametrize(
+    "feature",
+    [
+        "race",
+        "Race",
+        " race ",
+        "race_black",
+        "race=black",
+        "race.black",
+        "race[T.b]",
+        "cat__race_black",
+        "prep__num__Race",
+    ],
+)
 def test_a_protected_column_is_found_under_its_names(feature: str) -> None:
     duties = Duties({"protected": ["sex", "race"]})
     finding = duties.check(features=["income", feature])[0]
@@ -151,6 +164,12 @@ def test_a_protected_column_is_found_under_its_names(feature: str) -> None:
 @pytest.mark.parametrize("feature", ["racer", "trace", "terrace_race", "sexual_offences", "income"])
 def test_a_column_that_only_sounds_like_one_is_not(feature: str) -> None:
     assert Duties({"protected": ["sex", "race"]}).check(features=[feature])[0].status is Status.PASS
+
+
+def test_one_feature_may_be_given_as_a_text() -> None:
+    duties = Duties({"protected": ["race"]})
+    for finding in (duties.check(features="race")[0], duties.check_protected_attributes("race")[0]):
+        assert (finding.status, finding.n) == (Status.FAIL, 1)
 
 
 def test_features_that_were_not_said_are_unknown() -> None:

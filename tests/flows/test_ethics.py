@@ -232,6 +232,14 @@ def test_what_cannot_be_weighed_is_refused(how: dict[str, Any], said: str) -> No
         weigh(DATA, utilities=DECISION, **how)
 
 
+def test_one_feature_may_be_a_text_and_one_that_is_no_column_is_said_without_duties_too() -> None:
+    how: dict[str, Any] = {"prediction": "hired", "group": "sex", "utilities": DECISION}
+    found = weigh(DATA, features="sex", policy=Policy(duties={"protected": ["sex"]}), **how)
+    assert {f.id: f.status.value for f in found.findings}["ethics/features"] == "fail"
+    with pytest.raises(InputError, match="the feature 'olde' is no column"):
+        weigh(DATA, features=["olde"], **how)
+
+
 def test_a_numeric_outcome_and_an_empty_table_are_refused() -> None:
     data = {"y": [0.5 * i for i in range(100)], "g": ["a", "b"] * 50}
     with pytest.raises(InputError, match="no label or prediction with classes"):

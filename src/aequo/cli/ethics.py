@@ -81,7 +81,7 @@ def ethics(
     from aequo.cli.options import find_policy, names, override
 
     rules = find_policy(policy)
-    if rules.duties.rules:  # a rule of the policy may be a function in a file beside it
+    if any(rule.use for rule in rules.duties.rules):  # it may be a function in a file beside the policy
         sys.path.append(str(Path(policy).resolve().parent if policy is not None else Path.cwd()))
     named = ", ".join(Path(d).name for d in data[:3]) + (" ..." if len(data) > 3 else "")
     with recording(rules, ledger, key) as book:

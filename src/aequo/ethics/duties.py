@@ -110,7 +110,7 @@ class Duties:
         self,
         data: Any = None,
         *,
-        features: Sequence[str] | None = None,
+        features: Sequence[str] | str | None = None,
         proxies: Sequence[Proxy] = (),
         confidence: float = 0.95,
     ) -> tuple[Finding, ...]:
@@ -120,7 +120,7 @@ class Duties:
         ----------
         data : mapping, frame, path or Table, optional
             One decision, as a mapping of column to value; or many, as anything that `aequo.Table.of` takes.
-        features : sequence of str, optional
+        features : str or sequence of str, optional
             The columns that a model uses; those of the policy by default.
         proxies : sequence of Proxy, optional
             How well they tell the protected columns. Where the policy has ``max_proxy``, a table is asked for it, one
@@ -164,13 +164,13 @@ class Duties:
         return self._check_rules(data, self._of("explanation", "disclosure"), confidence)
 
     def check_protected_attributes(
-        self, features: Sequence[str] | None = None, proxies: Sequence[Proxy] = ()
+        self, features: Sequence[str] | str | None = None, proxies: Sequence[Proxy] = ()
     ) -> tuple[Finding, ...]:
         """Check that no protected column is a feature, as itself or one-hot, and that features do not tell it.
 
         Parameters
         ----------
-        features : sequence of str, optional
+        features : str or sequence of str, optional
             The columns that a model uses; those of the policy by default.
         proxies : sequence of Proxy
             How well they tell the protected columns; asked for where the policy has ``max_proxy``.
@@ -183,6 +183,7 @@ class Duties:
         """
         if not self.policy.protected:
             return ()
+        features = (features,) if isinstance(features, str) else features
         out = [_protected(self.policy.protected, features or self.policy.features)]
         if self.policy.max_proxy is not None:
             told = {p.attribute: p for p in proxies}
@@ -193,7 +194,7 @@ class Duties:
         self,
         data: Any = None,
         *,
-        features: Sequence[str] | None = None,
+        features: Sequence[str] | str | None = None,
         proxies: Sequence[Proxy] = (),
     ) -> Action:
         """Refuse what breaks a duty.
@@ -446,9 +447,14 @@ def _protected(protected: Sequence[str], features: Sequence[str] | None) -> Find
 
 
 def _is_of(feature: str, attribute: str) -> bool:
-    """Tell whether a feature is a column, or one of its one-hot columns: ``race``, ``Race_black``, ``race=black``."""
-    name, column = feature.casefold().strip(), attribute.casefold().strip()
-    return name == column or re.match(rf"{re.escape(column)}(?:[_=:.\[]|\s*==?\s*)", name) is not None
+    """Tell whether a feature is a column, or one of its one-hot columns: ``race``, ``Race_black``, ``race=black``.
+
+    Behind a transformer's name too, as scikit-learn writes it: ``onehot__race_black``.
+    """
+    column = attribute.casefold().strip()
+    parts = feature.casefold().strip().split("__")
+    names = ["__".join(parts[i:]) for i in range(len(parts))]
+    return any(n == column or re.match(rf"{re.escape(column)}(?:[_=:.\[]|\s*==?\s*)", n) for n in names)
 
 
 def _proxy(attribute: str, proxy: Proxy | None, limit: float) -> Finding:

@@ -48,7 +48,7 @@ def weigh(
     baseline: str | None = None,
     utilities: Mapping[str, Any] | str | Path | None = None,
     weights: Mapping[str, float] | None = None,
-    features: Sequence[str] | None = None,
+    features: Sequence[str] | str | None = None,
     policy: Policy | str | Path | None = None,
     ledger: Ledger | Literal[False] | None = None,
 ) -> EthicsReport:
@@ -72,7 +72,7 @@ def weigh(
         policy's ``[ethics]``.
     weights : mapping of str to float, optional
         Weight of each stakeholder.
-    features : sequence of str, optional
+    features : str or sequence of str, optional
         Columns that the model uses, for the duties on features.
     policy : Policy or path, optional
         Utilities, limits and duties; the arguments above go before it.
@@ -106,7 +106,7 @@ def weigh(
         "data.favourable": favourable,
         "groups.columns": None if group is None else (group,) if isinstance(group, str) else tuple(group),
         "ethics.baseline": baseline,
-        "duties.features": features,
+        "duties.features": (features,) if isinstance(features, str) else features,
     }
     rules = policy if isinstance(policy, Policy) else Policy() if policy is None else Policy.load(policy)
     rules = rules.replace(**{k: v for k, v in given.items() if v is not None})
@@ -240,14 +240,14 @@ def _within(s: StakeholderPolicy, groups: Sequence[str]) -> StakeholderPolicy:
 
 
 def _duties(table: Table, policy: Policy) -> tuple[Finding, ...]:
-    if not policy.duties.asked:
-        return ()
     features = policy.duties.features
     unknown = next((f for f in features if f not in table.columns), None)
     if unknown is not None:
         raise InputError(
             f"the feature {unknown!r} is no column of {table.source}.{did_you_mean(unknown, table.columns)}"
         )
+    if not policy.duties.asked:
+        return ()
     found = Duties(policy).check(table, proxies=_proxies(table, policy), confidence=policy.statistics.confidence)
     return tuple(_published(f, policy.privacy.suppress_below) for f in found)
 
@@ -290,7 +290,7 @@ def enforce_duties(
     data: Any,
     *,
     policy: Policy | str | Path,
-    features: Sequence[str] | None = None,
+    features: Sequence[str] | str | None = None,
     rules: Mapping[str, Rule] | None = None,
     ledger: Ledger | Literal[False] | None = None,
 ) -> Action:
@@ -302,7 +302,7 @@ def enforce_duties(
         One decision, as a mapping of column to value; or many.
     policy : Policy or path
         Whose ``[duties]`` hold.
-    features : sequence of str, optional
+    features : str or sequence of str, optional
         The columns that the model uses; those of the policy by default.
     rules : mapping of str to callable, optional
         Rules of your own, beside those that the policy names.
