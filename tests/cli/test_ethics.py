@@ -75,6 +75,13 @@ def test_a_rule_of_your_own_lies_beside_the_policy(run: Run, loans: Path, tmp_pa
     assert done.code == 3 and "078" not in done.out + done.err
 
 
+def test_an_assessment_finds_it_there_too(run: Run, loans: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules_of_assess.py").write_text("def some(table):\n    return table.counts().rows > 10**6\n")
+    (tmp_path / "aequo.toml").write_text("[[duties.rules]]\nname = 'enough'\nuse = 'rules_of_assess:some'\n")
+    done = run("assess", loans, *CALL, "--json")
+    assert "ethics/enough" in done.out
+
+
 def test_what_cannot_be_used_is_said_in_one_sentence(run: Run, loans: Path) -> None:
     calls = {
         ("ethics", loans, *CALL): "nothing was asked: say what outcomes are worth",

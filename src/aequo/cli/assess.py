@@ -90,9 +90,11 @@ def assess(
     recorded there. Exit codes: 0 passed, 1 failed, 2 wrong usage, policy or data, or the ledger could not be written, 3
     something required could not be judged.
     """  # noqa: D301 - \b keeps the lines of an example apart
-    from aequo.cli.options import find_policy, names, override, references
+    from aequo.cli.options import code_beside, find_policy, names, override, references
 
     rules = find_policy(policy)
+    if any(rule.use for rule in rules.duties.rules):
+        code_beside(policy)
     named = ", ".join(Path(d).name for d in data[:3]) + (" ..." if len(data) > 3 else "")
     with recording(rules, ledger, key) as book:
         with waiting(f"Reading {named}"):

@@ -11,6 +11,7 @@ import typer
 
 from aequo.cli.console import print_json, print_result, say, waiting
 from aequo.cli.ledger_options import KeyOption, LedgerOption, open_ledger, place, policy_here
+from aequo.cli.options import code_beside
 from aequo.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -100,8 +101,7 @@ def opened(subject: str, *, ledger: str | None, key: str | None, policy: str | N
     rules = read_policy(policy)
     person = read_subject(subject)
     if any(":" in store.use for store in rules.erase.stores):
-        # Code that the policy names is looked for beside it too, after everything that is installed.
-        sys.path.append(str(Path(policy).resolve().parent if policy is not None else Path.cwd()))
+        code_beside(policy)
     return person, rules, open_ledger(place(ledger, key, policy=rules), key=True)
 
 

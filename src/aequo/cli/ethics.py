@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -78,11 +77,11 @@ def ethics(
     data, or the ledger could not be written; 3 something could not be judged.
     """  # noqa: D301 - \b keeps the lines of an example apart
     from aequo.cli.assess import recording
-    from aequo.cli.options import find_policy, names, override
+    from aequo.cli.options import code_beside, find_policy, names, override
 
     rules = find_policy(policy)
-    if any(rule.use for rule in rules.duties.rules):  # it may be a function in a file beside the policy
-        sys.path.append(str(Path(policy).resolve().parent if policy is not None else Path.cwd()))
+    if any(rule.use for rule in rules.duties.rules):
+        code_beside(policy)
     named = ", ".join(Path(d).name for d in data[:3]) + (" ..." if len(data) > 3 else "")
     with recording(rules, ledger, key) as book:
         with waiting(f"Reading {named}"):

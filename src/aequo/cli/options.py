@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aequo.cli.console import say
@@ -12,7 +14,7 @@ from aequo.errors import InputError, PolicyError
 if TYPE_CHECKING:
     from aequo.core.policy import Policy
 
-__all__ = ["find_policy", "names", "override", "references"]
+__all__ = ["code_beside", "find_policy", "names", "override", "references"]
 
 _OPTIONS = {
     ("data", "label"): "--label",
@@ -45,6 +47,17 @@ def find_policy(path: str | None) -> Policy:
     policy = Policy.load(FILE_NAME)
     say(f"Policy: {FILE_NAME} of this directory (options on the command line go before it).")
     return policy
+
+
+def code_beside(policy: str | None) -> None:
+    """Look for code that a policy names beside its file too, after everything that is installed.
+
+    Parameters
+    ----------
+    policy : str or None
+        The policy's path; None for that of the working directory.
+    """
+    sys.path.append(str(Path.cwd() if policy is None else Path(policy).resolve().parent))
 
 
 def override(policy: Policy, changes: Mapping[str, Any]) -> Policy:
