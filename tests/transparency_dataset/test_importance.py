@@ -355,6 +355,15 @@ def test_rows_without_an_outcome_are_left_out_and_that_is_said() -> None:
     assert found.notes == ("50 of 200 rows have no value of y, and were left out.",)
 
 
+def test_rows_of_no_group_are_counted_in_a_note() -> None:
+    data = people(4, 200)
+    group: list[Any] = ["f", "m"] * 100
+    group[:30] = [None] * 30
+    found = explain(logistic(a=1.0), data | {"g": group}, label="y", group="g", partial=0)
+    assert found.rows == 200
+    assert found.notes == ("30 of 200 rows have no value of g, and are in none of its groups.",)
+
+
 def test_the_favourable_value_may_be_a_text() -> None:
     data = people(4, 200)
     data["y"] = np.where(data["y"] == 1, "yes", "no").astype(object)

@@ -117,6 +117,7 @@ def explain(
             for option, given in (("--background", background), ("--immutable", immutable), ("--only-up", only_up)):
                 _needs_row(option, given)
             _needs_row("--only-down", only_down)
+            _needs_row("--threshold", threshold)
             found: DatasetExplanation | DecisionExplanation = explain_model(
                 model,
                 table,
@@ -131,6 +132,9 @@ def explain(
                 max_rows=max_rows,
             )
         else:
+            for option, asked in (("--loss", loss != "squared"), ("--together", together), ("--limit", limit != 0.1)):
+                if asked:
+                    raise InputError(f"{option} is for the model over many rows: leave out --row {row}.")
             up, down = names(only_up, table.columns), names(only_down, table.columns)
             found = explain_decision(
                 model,

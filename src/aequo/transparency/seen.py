@@ -87,11 +87,15 @@ def seen_of(
     features = as_rows(rows, read)
     asked = _given(model, favourable, background=features)
     truth, said = (None, None) if label is None else _truth(asked, rows.objects(label), label, favourable)
+    people = {name: [level(v) for v in rows.objects(name)] for name in groups}
+    for name, values in people.items():
+        if unknown := values.count(None):
+            notes.append(f"{unknown:,} of {len(values):,} rows have no value of {name}, and are in none of its groups.")
     return Seen(
         model=asked,
         rows=features,
         truth=truth,
-        groups={name: [level(v) for v in rows.objects(name)] for name in groups},
+        groups=people,
         favourable=said,
         source=_source(data),
         notes=tuple(notes),
