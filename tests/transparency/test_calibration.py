@@ -85,8 +85,23 @@ def test_one_class_alone_is_not_certainty(truth: list[bool]) -> None:
 
 def test_labels_are_matched_to_the_favourable_class_however_they_are_written() -> None:
     expected = VennAbers([0.2, 0.8], [False, True]).of(0.5)
-    for labels, positive in (([0, 1], 1), ([0.0, 1.0], 1), (["no", "yes"], "yes"), ([False, True], True)):
-        assert calibrated(np.array([0.2, 0.8]), labels, positive).of(0.5) == expected
+    for labels, classes in (
+        ([0, 1], (0, 1)),
+        ([0.0, 1.0], (0, 1)),
+        (["0", "1"], (0, 1)),
+        (["no", "yes"], ("no", "yes")),
+        ([False, True], (False, True)),
+        ([False, True], (0, 1)),
+        ([0, 1], (False, True)),
+    ):
+        assert calibrated(np.array([0.2, 0.8]), labels, classes[1], classes).of(0.5) == expected
+
+
+def test_labels_that_are_no_class_are_refused_and_not_taken_for_the_other_one() -> None:
+    with pytest.raises(
+        InputError, match="2 of 3 calibration labels are none of the model's classes, which are '0', '1'"
+    ):
+        calibrated(np.array([0.2, 0.8, 0.9]), ["no", "yes", "1"], 1, (0, 1))
 
 
 @pytest.mark.parametrize(
@@ -105,4 +120,4 @@ def test_what_cannot_be_calibrated_is_said(scores: Any, truth: Any, message: str
 
 def test_missing_labels_are_counted() -> None:
     with pytest.raises(InputError, match="1 of 2 calibration labels are missing"):
-        calibrated(np.array([0.2, 0.8]), [None, 1], 1)
+        calibrated(np.array([0.2, 0.8]), [None, 1], 1, (0, 1))

@@ -309,6 +309,8 @@ def test_important_features_have_intervals_and_the_right_order() -> None:
     first = sampled.get_important_features(3)
     assert first[0].column == "x0" and first[1].importance == 0 and first[0].n < 99
     assert first == sampled.get_important_features(3)
+    of_one = TransparentModel(lambda r: 1 / (1 + np.exp(-r[:, 0])), background=[[1.0, 2.0]]).get_important_features()
+    assert {(f.importance, f.interval, f.n) for f in of_one} == {(0.0, (0.0, float("inf")), 1)}
 
 
 def test_counterfactuals_leave_protected_and_immutable_columns_alone() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,7 +173,7 @@ def _slope(a: Point, b: Point) -> float:
     return (b[1] - a[1]) / (b[0] - a[0])
 
 
-def calibrated(scores: Floats, labels: Any, positive: Any) -> VennAbers:
+def calibrated(scores: Floats, labels: Any, positive: Any, classes: Sequence[Any]) -> VennAbers:
     """Return the calibration from labels as the model names its classes.
 
     Parameters
@@ -184,8 +184,23 @@ def calibrated(scores: Floats, labels: Any, positive: Any) -> VennAbers:
         True classes.
     positive : object
         The favourable class.
+    classes : sequence
+        All classes.
+
+    Raises
+    ------
+    InputError
+        If a label is missing, or is none of the classes.
     """
-    names = [level(v) for v in as_objects(as_column("labels", labels))]
+    given = list(as_objects(as_column("labels", labels)))
+    names = [level(v) for v in given]
     if None in names:
         raise InputError(f"{names.count(None)} of {len(names)} calibration labels are missing; leave those rows out.")
-    return VennAbers(scores, [name == level(positive) for name in names])
+    known = {level(c) for c in classes}
+    if strange := sum(n not in known and v not in classes for n, v in zip(names, given, strict=True)):
+        raise InputError(
+            f"{strange} of {len(names)} calibration labels are none of the model's classes, which are "
+            f"{', '.join(repr(level(c)) for c in classes[:10])}."
+        )
+    # True is 1, as numbers are; a text is only what it says.
+    return VennAbers(scores, [n == level(positive) or v == positive for n, v in zip(names, given, strict=True)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from aequo.transparency.calibration import Confidence, VennAbers, calibrated
 from aequo.transparency.exact import Against
 from aequo.transparency.explained import Explained
 from aequo.transparency.explainer import Explainer, Wanted
+from aequo.transparency.permuted import mean_and_reach
 from aequo.transparency.reasons import Wording
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ImportantFeature:
     importance : float
         Mean absolute contribution.
     interval : tuple of float
-        95 % normal interval over rows.
+        95 % Student interval over rows; without end for a single one.
     n : int
         Rows behind it.
     """
@@ -244,14 +244,14 @@ class TransparentModel:
         size = min(most, len(self._background))
         rows = self._background.take(np.sort(rng.choice(len(self._background), size, replace=False)))
         sizes = np.abs(self._explainer(rows).contributions)
-        mean = sizes.mean(axis=0)
-        half = NormalDist().inv_cdf(0.975) * (sizes.std(axis=0, ddof=1) / np.sqrt(size) if size > 1 else np.inf * mean)
+        found = [mean_and_reach(column, 0.95) for column in sizes.T]
+        mean, half = [m for m, _ in found], [reach for _, reach in found]
         order = sorted(range(len(mean)), key=lambda j: (-mean[j], rows.names[j]))
         return tuple(
             ImportantFeature(
                 column=rows.names[j],
-                importance=float(mean[j]),
-                interval=(max(0.0, float(mean[j] - half[j])), float(mean[j] + half[j])),
+                importance=mean[j],
+                interval=(max(0.0, mean[j] - half[j]), mean[j] + half[j]),
                 n=size,
             )
             for j in order[:n]
@@ -282,7 +282,9 @@ class TransparentModel:
             raise InputError("calibration rows were given for a regression; its values are no probabilities.")
         if not (isinstance(calibration, tuple) and len(calibration) == 2):
             raise InputError("calibration is not a pair of rows and true classes: calibration=(X, y).")
-        return calibrated(self._ranks(self._model.rows(calibration[0])), calibration[1], self._model.positive)
+        return calibrated(
+            self._ranks(self._model.rows(calibration[0])), calibration[1], self._model.positive, self._model.classes
+        )
 
     def _ranks(self, rows: Rows, scores: Floats | None = None) -> Floats:
         """Return what the calibration goes by: the scores, or the margins of a model whose scores are its decisions."""
