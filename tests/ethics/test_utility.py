@@ -281,6 +281,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "both": ({"utilities": UTILITY, "stakeholders": [{"name": "x", "utilities": UTILITY}]}, "both of utilities and"),
     "short": ({"utilities": {"tp": 1, "fp": 0, "fn": 0}}, "'tn' is missing in the utilities of 'people', expected tp"),
     "odd": ({"utilities": {**UTILITY, "tnn": 1}}, r"'tnn' is no outcome of .*Did you mean 'tn'\?"),
+    "list": ({"utilities": [1, 0]}, "utilities are a list, expected outcome to number"),
     "kinds": ({"utilities": {"a": UTILITY, "b": {"0": 1, "1": 2}}}, "of different kinds"),
     "text": ({"utilities": {**UTILITY, "tn": "x"}}, "utilities.tn is 'x', expected a number."),
     "weights": ({"utilities": UTILITY, "weights": {"peple": 1}}, r"weights name 'peple', .*Did you mean 'people'\?"),
