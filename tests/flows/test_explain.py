@@ -63,6 +63,20 @@ def test_a_background_of_its_own_moves_the_base() -> None:
     assert near.background_rows == 20
 
 
+def test_it_says_how_many_rows_a_contribution_is_against() -> None:
+    pytest.importorskip("shap")
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    data = people()
+    x = np.asarray(data["debt"])[:, None]
+    trees = RandomForestClassifier(5, max_depth=2, random_state=0)
+    for fitted, rows in ((LogisticRegression(), 200), (trees, None)):
+        model = as_model(fitted.fit(x, data["paid"]), columns=["debt"])
+        assert explain_decision(model, data, 3).background_rows == rows
+    assert explain_decision(score, data, 3).background_rows == 100  # of 200: all coalitions over so many
+
+
 def test_a_file_is_read_in_its_order(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("debt,sex\n" + "".join(f"{i / 5000},f\n" for i in range(5000)), encoding="utf-8")

@@ -11,10 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aequo.core.finding import Status
 from aequo.errors import OutputError
+from aequo.flows.explain import explain_model
 from aequo.report.explanation_html import decision_to_html, to_html
 from aequo.report.explanation_markdown import decision_to_markdown, to_markdown
 from aequo.report.explanation_save import FILES, save_explanation
@@ -22,7 +24,7 @@ from aequo.report.explanation_svg import Bar, GroupDots, contribution_bars, curv
 from aequo.report.explanation_terminal import show, show_decision
 from aequo.report.explanation_view import headline, number
 
-from .explanation_samples import DECISIONS, HOSTILE, SAMPLES
+from .explanation_samples import DECISIONS, HOSTILE, SAMPLES, people
 
 VOID = {"meta", "link", "circle", "line", "rect", "path", "polygon", "polyline", "br"}
 many_samples = pytest.mark.parametrize("name", list(SAMPLES))
@@ -135,6 +137,17 @@ def test_the_first_sentence_is_about_what_weighs_most() -> None:
         "Explained",
         "The model leans on nothing: its score is the same for everybody.",
     )
+
+
+def test_what_the_data_cannot_tell_is_no_first_sentence() -> None:
+    data = people(60)
+    data["approved"] = np.random.default_rng(1).integers(0, 2, 60)
+    named = {f"{c}\x1b[31m": data[c] for c in ("debt", "years")} | {"approved": data["approved"]}
+    found = explain_model(lambda x: np.full(len(x), 0.5) + 0.01 * x["debt\x1b[31m"], named, label="approved", partial=0)
+    assert {i.share for i in found.importances} == {None}
+    lead = headline(found)[1]
+    assert lead.startswith("What the model leans on, the data cannot tell; in the estimates it is most ")
+    assert "\x1b" not in lead
 
 
 def test_a_protected_column_among_the_reasons_is_flagged_in_every_view() -> None:

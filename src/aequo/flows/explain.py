@@ -209,7 +209,7 @@ def explain_decision(
         source=_source(data) or seen.source,
         outcome=outcome,
         threshold=limit,
-        background_rows=len(against),
+        background_rows=transparent.base_rows,
         model=called(seen.model),
         notes=seen.notes,
         version=__version__,

@@ -119,7 +119,7 @@ def measure_title(explanation: DatasetExplanation) -> str:
 
 
 def _first(importances: Sequence[Importance]) -> str:
-    parts = [f"{words.name(i.name)} ({share(i.share)})" if i.share is not None else i.name for i in importances[:3]]
+    parts = [words.name(i.name) + ("" if i.share is None else f" ({share(i.share)})") for i in importances[:3]]
     return words.joined(parts)
 
 
@@ -127,7 +127,10 @@ def headline(explanation: DatasetExplanation) -> tuple[str, str, str]:
     """Return a word, the sentence that stands first, and one on the groups; the last may be empty."""
     judged = [f for f in explanation.findings if f.required]
     word = words.WORDS[explanation.verdict] if judged else "Explained"
-    lead = f"The model leans most on {_first(explanation.importances)}."
+    first = _first(explanation.importances)
+    lead = f"The model leans most on {first}."
+    if all(i.share is None for i in explanation.importances):
+        lead = f"What the model leans on, the data cannot tell; in the estimates it is most {first}."
     if all(i.value == 0 for i in explanation.importances):
         lead = "The model leans on nothing: its score is the same for everybody."
     worst = sorted(judged, key=lambda f: -f.status.severity)
@@ -332,10 +335,11 @@ def decision_notes(explanation: DecisionExplanation) -> list[str]:
     """Return method and limits, one sentence each."""
     x, a = explanation.explained, explanation.explained.attribution
     above = "raises the value" if x.favourable is None else "is in favour of the person"
+    many = explanation.background_rows
+    over = "the training rows that went each way in the trees" if many is None else f"{words.thousands(many)} rows"
     out = [
         f"Contributions are in {_SPACES[a.space]}: above 0 {above}, and with the base they add up to "
-        "the answer. The base is the answer for nobody in particular, over "
-        f"{words.thousands(explanation.background_rows)} rows."
+        f"the answer. The base is the answer for nobody in particular, over {over}."
     ]
     if x.confidence is not None:
         out.append("Confidence: Venn-Abers, from rows whose outcome is known; the model's own score is no confidence.")

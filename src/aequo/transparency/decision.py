@@ -33,8 +33,8 @@ class DecisionExplanation:
         The favourable decision as a word.
     threshold : float or None
         Scores from here on are favourable, where a threshold decides.
-    background_rows : int
-        Rows that the contributions compare with.
+    background_rows : int or None
+        Rows that the contributions compare with; None where those are the training rows, which trees have counted.
     model : str
         Kind of the model.
     notes : tuple of str
@@ -50,7 +50,7 @@ class DecisionExplanation:
     source: str
     outcome: str
     threshold: float | None
-    background_rows: int
+    background_rows: int | None
     model: str
     notes: tuple[str, ...]
     version: str

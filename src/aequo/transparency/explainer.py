@@ -60,6 +60,8 @@ class Explainer:
         The model.
     method : str
         What is used.
+    base_rows : int or None
+        Rows of the background that an answer is compared with; None for trees against the training rows.
 
     Raises
     ------
@@ -99,6 +101,8 @@ class Explainer:
         self._formula: Formula | None = None
         with self.model.reading(rows):
             self.method: Method = self._choose(method, against, _sample(rows, _PROVED_ON, rng), rows)
+        by_mean, by_training = self.method == "linear", self.method == "trees" and against == "training"
+        self.base_rows: int | None = None if by_training else len(rows) if by_mean else len(self._some)
         self._error = error if error is not None else self._default_error()
 
     def __call__(self, data: Any) -> Attributions:

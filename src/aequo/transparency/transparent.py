@@ -96,6 +96,8 @@ class TransparentModel:
     ----------
     digest, version : str
         Which model it is.
+    base_rows : int or None
+        As for `Explainer`.
 
     Raises
     ------
@@ -159,7 +161,7 @@ class TransparentModel:
             outputs=outputs,
             seed=seed,
         )
-        self._model = self._explainer.model
+        self._model, self.base_rows = self._explainer.model, self._explainer.base_rows
         self._background = self._model.rows(background)
         self._wording = Wording(
             self._background, templates=reasons or {}, protected=_listed(protected), immutable=_listed(immutable)
