@@ -163,6 +163,10 @@ def settle_stakeholders(
     if (utilities is None) == (not stakeholders):
         seen = "neither" if utilities is None else "both"
         raise InputError(f"{seen} of utilities and stakeholders were given, expected one: what is an outcome worth?")
+    if utilities is not None and not isinstance(utilities, Mapping):
+        raise InputError(
+            f"utilities are a {type(utilities).__name__}, expected outcome to number, such as {{'tp': 1}}."
+        )
     try:
         if stakeholders:
             found = [s if isinstance(s, StakeholderPolicy) else StakeholderPolicy(**s) for s in stakeholders]
