@@ -44,6 +44,15 @@ def test_an_explanation_that_does_not_depend_on_the_row_stays() -> None:
     assert found.interval == (1.0, 1.0)
 
 
+def test_where_nothing_can_move_nothing_is_passed() -> None:
+    rows = people()
+    nothing = stability(lambda some: contributions(np.zeros((len(some), 4))), rows, k=1)
+    assert (nothing.finding.status, nothing.repeatable) == (Status.UNKNOWN, True)
+    assert nothing.finding.why == "Not judged: no column contributes anything, whatever moves."
+    every = stability(lambda some: contributions(np.ones((len(some), 4))), rows, k=4)
+    assert every.finding.status is Status.UNKNOWN
+
+
 def test_an_explanation_that_is_drawn_anew_is_caught() -> None:
     rng = np.random.default_rng(1)
     found = stability(lambda rows: contributions(rng.normal(size=(len(rows), 4))), people())

@@ -144,7 +144,10 @@ def stability(
         firsts[t] = _overlap(before, after, 1)
     mean, wide = mean_and_reach(overlaps.mean(axis=0), confidence)
     interval = (max(0.0, mean - wide), min(1.0, mean + wide)) if len(some) >= _LEAST else None
-    finding = _finding(mean, interval, repeatable, k, reach, len(some), limit, required, evidence)
+    vacant = (
+        "no column contributes anything" if not before.any() else "of all columns all stay" if k == len(columns) else ""
+    )
+    finding = _finding(mean, interval, repeatable, vacant, k, reach, len(some), limit, required, evidence)
     return Stability(
         overlap=mean,
         interval=interval,
@@ -200,6 +203,7 @@ def _finding(
     mean: float,
     interval: tuple[float, float] | None,
     repeatable: bool,
+    vacant: str,
     k: int,
     reach: float,
     rows: int,
@@ -211,6 +215,8 @@ def _finding(
     small = f"when every number moves past up to {100 * reach:g}% of people"
     if not repeatable:
         status, why = Status.FAIL, "The same row, explained twice, gave two explanations."
+    elif vacant:
+        status, why = Status.UNKNOWN, f"Not judged: {vacant}, whatever moves."
     elif interval is None:
         status, why = Status.UNKNOWN, f"Not judged: {rows} rows; at least {_LEAST} are needed."
     else:
